@@ -1,0 +1,13 @@
+"""The one exception whose text a visitor reads."""
+
+
+class UserError(Exception):
+    """Something the user can mend. The message says what happened and what to do; it holds no path
+    of the machine, no secret and no traceback."""
+
+
+class Stopped(UserError):
+    """The visitor cancelled; what was finished until then is kept."""
+
+    def __init__(self) -> None:
+        super().__init__("Stopped.")

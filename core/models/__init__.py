@@ -1,0 +1,185 @@
+"""Every checkpoint the lab offers. One file a family; `Models` finds, loads and runs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from core import hub
+from core.engine import Engine, OnStep
+from core.errors import UserError
+from core.images import pixel_key
+from core.models.base import DualEncoder, Matcher, Model, Spec
+from core.registry import Registry, discover
+
+REVISIONS = Path(__file__).with_name("revisions.json")
+EMBEDDED = "embedded"
+TEXT_LIMIT = 2_000  # characters; every text tower here reads less than that
+
+
+@dataclass(frozen=True)
+class Family:
+    """Checkpoints that one adapter loads. `architectures` are the names in config.json it recognises."""
+
+    name: str
+    adapter: type[Model]
+    specs: tuple[Spec, ...]
+    architectures: tuple[str, ...] = ()
+    path: Callable[[], Path] | None = None  # where the weights are when they do not come from the hub
+
+
+FAMILIES: Registry[Family] = Registry("model family")
+
+
+def register(family: Family) -> Family:
+    """Called once by each family's file."""
+    return FAMILIES.register(
+        family.name, replace(family, specs=tuple(replace(spec, family=family.name) for spec in family.specs))
+    )
+
+
+class Models:
+    """The checkpoints on offer, over one engine. Names are `Spec.id`s."""
+
+    def __init__(self, engine: Engine, folder: Path | None = None) -> None:
+        discover(sys.modules[__name__])
+        self.engine = engine
+        self._specs: Registry[Spec] = Registry("model")
+        self._details: dict[str, Any] = {}  # small facts read from a loaded model, such as its scale
+        found = [spec for family in FAMILIES for spec in family.specs]
+        for spec in sorted(found, key=lambda spec: (spec.id != EMBEDDED, spec.family, spec.megabytes)):
+            self._specs.register(spec.id, spec)
+        for spec in _local_specs(folder) if folder else []:
+            self._specs.register(spec.id, spec)
+
+    def specs(self, needs: type[Model] | None = None) -> list[Spec]:
+        """All specs, or those whose adapter has the ability `needs`; the embedded one first."""
+        return [spec for spec in self._specs if needs is None or issubclass(self.adapter(spec.id), needs)]
+
+    def spec(self, name: str) -> Spec:
+        return self._specs.get(name)
+
+    def adapter(self, name: str) -> type[Model]:
+        return FAMILIES.get(self._specs.get(name).family).adapter
+
+    def path(self, name: str) -> Path | None:
+        """The checkpoint's folder on this machine, or None."""
+        spec = self.spec(name)
+        if spec.path:
+            return spec.path
+        own = FAMILIES.get(spec.family).path
+        return own() if own else hub.local_path(spec.id, revision(spec.id))
+
+    def label(self, name: str) -> str:
+        """One line for the picker: name, size, licence, and whether it is on this machine."""
+        spec = self.spec(name)
+        here = "on this machine" if self.path(name) else "downloads when first used"
+        return f"{spec.id} · {spec.megabytes:,} MB · {spec.licence} · {here}"
+
+    def fetch(self, name: str, on_step: OnStep | None = None) -> Path:
+        """The checkpoint's folder, downloaded if need be. Raises UserError when it cannot be had."""
+        return self.path(name) or hub.fetch(name, revision(name), on_step)
+
+    def loader(self, name: str) -> Callable[..., Model]:
+        """What `Engine.call` loads this model with."""
+        return partial(self.adapter(name).load, self.fetch(name))
+
+    def call(self, name: str, method: str, *args: Any) -> Any:
+        return self.engine.call(name, self.loader(name), method, *args)
+
+    def detail(self, name: str, method: str) -> Any:
+        """The result of a cheap method without arguments, asked once."""
+        if (name, method) not in self._details:
+            self._details[name, method] = self.call(name, method)
+        return self._details[name, method]
+
+    def embed_images(
+        self, name: str, images: Sequence[Image], on_step: OnStep | None = None, stop: threading.Event | None = None
+    ) -> NDArray[np.float32]:
+        """Unit vectors [n, d]; pictures seen before come from the cache."""
+        self._need(name, DualEncoder)
+        return self._embed(name, "embed_images", images, [pixel_key(image) for image in images], 16, on_step, stop)
+
+    def embed_texts(
+        self, name: str, texts: Sequence[str], on_step: OnStep | None = None, stop: threading.Event | None = None
+    ) -> NDArray[np.float32]:
+        """Unit vectors [n, d]. Raises UserError for a text of more than TEXT_LIMIT characters."""
+        self._need(name, DualEncoder)
+        texts = [clean_text(text) for text in texts]
+        return self._embed(name, "embed_texts", texts, texts, 256, on_step, stop)
+
+    def match(self, name: str, pairs: Sequence[tuple[Image, str]], on_step: OnStep | None = None) -> list[float]:
+        """Match probabilities of image-text pairs, for models that read both together."""
+        self._need(name, Matcher)
+        pairs = [(image, clean_text(text)) for image, text in pairs]
+        parts = self.engine.map(name, self.loader(name), "match", pairs, 16, on_step)
+        return [float(value) for part in parts for value in part]
+
+    def _need(self, name: str, ability: type[Model]) -> None:
+        if not issubclass(self.adapter(name), ability):
+            raise UserError(f"{name} cannot do this. Choose another model.")
+
+    def _embed(
+        self,
+        name: str,
+        method: str,
+        items: Sequence[Any],
+        contents: Sequence[str],
+        batch: int,
+        on_step: OnStep | None,
+        stop: threading.Event | None,
+    ) -> NDArray[np.float32]:
+        tail = (method, name, revision(name), self.engine.device.dtype, "pil")
+        vectors = {content: self.engine.cache.get((content, *tail)) for content in contents}
+        todo = {content: item for content, item in zip(contents, items, strict=True) if vectors[content] is None}
+        if todo:
+            rows = (
+                row
+                for part in self.engine.map(name, self.loader(name), method, list(todo.values()), batch, on_step, stop)
+                for row in part.numpy()
+            )
+            for content, row in zip(todo, rows, strict=True):
+                self.engine.cache.put((content, *tail), row)
+                vectors[content] = row
+        return np.stack([vectors[content] for content in contents])  # type: ignore[arg-type]
+
+
+def clean_text(text: str) -> str:
+    """Without NUL and lone surrogates, which tokenisers reject. Raises UserError when too long."""
+    if len(text) > TEXT_LIMIT:
+        raise UserError(f"This text has {len(text):,} characters; at most {TEXT_LIMIT:,} are read. Shorten it.")
+    return text.replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
+
+
+def revision(model_id: str) -> str:
+    """The pinned commit, or "main" until `python -m core.models pin` was run where a hub can be reached."""
+    pins: dict[str, str] = json.loads(REVISIONS.read_text()) if REVISIONS.exists() else {}
+    return pins.get(model_id, "main")
+
+
+def _local_specs(folder: Path) -> list[Spec]:
+    """A spec for each sub-folder whose config.json names an architecture that some family loads."""
+    families = {name: family for family in FAMILIES for name in family.architectures}
+    specs = []
+    for config in sorted(folder.glob("*/config.json")):
+        try:
+            names = json.loads(config.read_text()).get("architectures") or []
+        except (OSError, ValueError, AttributeError):
+            continue
+        family = next((families[name] for name in names if name in families), None)
+        if family:
+            size = sum(file.stat().st_size for file in config.parent.iterdir() if file.is_file()) // 10**6
+            specs.append(
+                Spec(config.parent.name, "your own", size, "a local checkpoint", family=family.name, path=config.parent)
+            )
+    return specs

@@ -1,0 +1,23 @@
+"""CLIP (Radford et al., 2021, arXiv 2103.00020): two towers, one softmax over a batch of pairs."""
+
+from core.models import Family, register
+from core.models.base import Spec, TransformersPair
+
+CITATION = "Radford et al., 2021, arXiv 2103.00020"
+
+
+class CLIP(TransformersPair):
+    model_class = "CLIPModel"
+
+
+register(
+    Family(
+        name="clip",
+        adapter=CLIP,
+        architectures=("CLIPModel",),
+        specs=(
+            Spec("openai/clip-vit-base-patch32", "MIT (code); weights: no licence stated", 605, CITATION),
+            Spec("openai/clip-vit-large-patch14", "MIT (code); weights: no licence stated", 1711, CITATION),
+        ),
+    )
+)

@@ -1,0 +1,87 @@
+"""The only reader of command-line flags and environment variables."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How this process was started. Made once in app.py and handed down."""
+
+    host: str = "127.0.0.1"
+    port: int = 7860
+    models: Path | None = None  # a folder of local checkpoints, one folder each
+    profile: str = "embedded"  # which model the tabs start with: "embedded" or "hub"
+    device: str = "auto"  # "auto", "cuda", "mps" or "cpu"
+    galleries: str = ""  # where kept galleries live: a folder or an s3:// address; "" for nowhere
+    memory_mb: int = 8_000  # budget of resident model weights
+    cache_mb: int = 512  # budget of cached embeddings
+    on_space: bool = False  # running as a Hugging Face Space
+
+    @property
+    def on_loopback(self) -> bool:
+        return self.host in LOOPBACK and not self.on_space
+
+    @classmethod
+    def from_args(cls, argv: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> Settings:
+        """Read the flags; exits with a usage message, as argparse does, when they make no sense."""
+        parser = argparse.ArgumentParser(
+            prog="python app.py",
+            description="VLM Lab: run, understand and fine-tune vision-language models in the browser.",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        where = parser.add_argument_group("address")
+        where.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 opens it to the network")
+        where.add_argument("--port", type=int, default=7860, help="port to listen on")
+        what = parser.add_argument_group("models")
+        what.add_argument(
+            "--models",
+            type=Path,
+            metavar="FOLDER",
+            help="offer the checkpoints in this folder too, one folder each (safetensors only)",
+        )
+        what.add_argument(
+            "--profile",
+            choices=("embedded", "hub"),
+            default="embedded",
+            help="the model that tabs start with: the embedded one, which needs no network, or a published checkpoint",
+        )
+        what.add_argument(
+            "--device",
+            choices=("auto", "cuda", "mps", "cpu"),
+            default="auto",
+            help="where models run; auto takes the fastest there is",
+        )
+        what.add_argument(
+            "--memory-mb",
+            type=int,
+            default=8_000,
+            help="weights kept loaded, in MB; the least recently used model goes first",
+        )
+        what.add_argument("--cache-mb", type=int, default=512, help="embeddings kept in memory, in MB")
+        data = parser.add_argument_group("galleries")
+        data.add_argument(
+            "--galleries",
+            default="",
+            metavar="PLACE",
+            help="folder or s3:// address where visitors may keep galleries; on a loopback host a folder of the user's cache by default, elsewhere nowhere",
+        )
+        args = parser.parse_args(argv)
+        if args.models is not None and not args.models.is_dir():
+            parser.error(f"--models {args.models}: there is no such folder")
+        if not 0 <= args.port <= 65535:
+            parser.error(f"--port {args.port}: a port lies between 0 and 65535")
+        settings = cls(**vars(args), on_space="SPACE_ID" in env)
+        if settings.on_space:  # a Space reaches the app through its container's own address
+            settings = replace(settings, host="0.0.0.0")
+        if not settings.galleries and settings.on_loopback:
+            cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+            settings = replace(settings, galleries=str(cache / "vlm-lab" / "galleries"))
+        return settings
