@@ -41,19 +41,26 @@ class Anchor(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """How cosines become logits: `scale * cosine + bias`. `sigmoid` if trained with SigLIP's loss."""
+    """How cosines become logits: `scale * cosine + bias`.
+
+    `sigmoid` if trained with SigLIP's loss. `presence`, where it was measured, is (scale, bias) of
+    P(the text is true of the image) = sigmoid(scale * cosine + bias).
+    """
 
     scale: float
     bias: float = 0.0
     sigmoid: bool = False
+    presence: tuple[float, float] | None = None
 
 
 class DualEncoder(Model):
     """Images and texts as unit vectors of one space, so that their dot product is a similarity."""
 
-    snippet: ClassVar[str]
-    """Lines of plain `transformers` code that, given `images` (PIL) and `texts` (str) and with {id} filled
-    in, leave `image_embeds` [n, d] and `text_embeds` [m, d] of unit norm, `scale` and `bias`."""
+    @classmethod
+    @abstractmethod
+    def program(cls, model_id: str) -> str:
+        """Plain `transformers` code that, given `torch`, `images` (PIL) and `texts` (str), leaves
+        `image_embeds` [n, d] and `text_embeds` [m, d] of unit norm, `scale` and `bias`."""
 
     @abstractmethod
     def embed_images(self, images: Sequence[Image]) -> Tensor:
@@ -67,6 +74,15 @@ class DualEncoder(Model):
     def scale(self) -> Scale: ...
 
 
+class AnchoredEncoder(DualEncoder):
+    """Its vectors are relative representations: coordinate c is the picture's or the text's similarity to
+    anchor pair c, so every score is a sum of products over named anchors."""
+
+    @abstractmethod
+    def anchor_names(self) -> list[str]:
+        """One name for each coordinate of the vectors."""
+
+
 class Matcher(Model):
     """Reads an image and a text together and says how well they match."""
 
@@ -77,68 +93,107 @@ class Matcher(Model):
 
 class TransformersPair(DualEncoder):
     """A contrastive model of `transformers` whose forward is scale * cosine + bias. Most families need no
-    more than `model_class`; the others override a method."""
+    more than `model_class`; where another overrides a method, it overrides the lines of its program too."""
 
     model_class: ClassVar[str]
     text_options: ClassVar[dict[str, Any]] = {"padding": True, "truncation": True}
-    sigmoid: ClassVar[bool] = False
-    snippet = """\
-from transformers import AutoProcessor, {model_class}
-
-model = {model_class}.from_pretrained("{id}", dtype=torch.float32).eval()
-processor = AutoProcessor.from_pretrained("{id}", backend="pil")
+    embed_lines: ClassVar[str] = """\
 inputs = processor(text=texts, images=images, return_tensors="pt", {text_options})
 with torch.inference_mode():
     outputs = model(**inputs)
-image_embeds, text_embeds = outputs.image_embeds, outputs.text_embeds
-scale, bias = model.logit_scale.exp().item(), 0.0
-"""
+image_embeds, text_embeds = outputs.image_embeds, outputs.text_embeds"""
+    scale_line: ClassVar[str] = "scale, bias = model.logit_scale.exp().item(), 0.0"
 
     def __init__(self, model: Any, processor: Any) -> None:
         self.model = model
         self.processor = processor
+        self._scale = self.read_scale()
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TransformersPair:
+        import torch
         import transformers
 
-        model = from_folder(getattr(transformers, cls.model_class), path, dtype).to(device).eval()
-        return cls(model, transformers.AutoProcessor.from_pretrained(path, backend="pil", local_files_only=True))
+        model = from_folder(getattr(transformers, cls.model_class), path, torch.float32).eval()
+        processor = transformers.AutoProcessor.from_pretrained(path, backend="pil", local_files_only=True)
+        # Some published tokenisers do not know how many tokens their tower reads, and would cut nothing.
+        longest = model.config.text_config.max_position_embeddings
+        processor.tokenizer.model_max_length = min(processor.tokenizer.model_max_length, longest)
+        pair = cls(model, processor)  # reads its scale in float32: bfloat16 would round it by one percent
+        model.to(device, dtype)
+        return pair
+
+    @classmethod
+    def program(cls, model_id: str) -> str:
+        options = ", ".join(f"{name}={value!r}" for name, value in cls.text_options.items()).replace("'", '"')
+        return f"""\
+from transformers import AutoProcessor, {cls.model_class}
+
+model = {cls.model_class}.from_pretrained("{model_id}", dtype=torch.float32).eval()
+processor = AutoProcessor.from_pretrained("{model_id}", backend="pil")
+{cls.embed_lines.replace("{text_options}", options)}
+{cls.scale_line}
+"""
 
     @property
     def nbytes(self) -> int:
         return weight_bytes(self.model)
 
     def embed_images(self, images: Sequence[Image]) -> Tensor:
-        inputs = self.processor(images=list(images), return_tensors="pt")
-        return unit(self.image_features(inputs["pixel_values"].to(self.model.device, self.model.dtype)))
+        return unit(self.image_features(self.pixels(images)))
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        inputs = self.processor(text=list(texts), return_tensors="pt", **self.text_options)
-        return unit(self.text_features(inputs.to(self.model.device)))
+        return unit(self.text_features(self.tokens(texts)))
+
+    def pixels(self, images: Sequence[Image]) -> Tensor:
+        """[n, 3, h, w] as the vision tower wants them, on its device."""
+        pixel_values = self.processor(images=list(images), return_tensors="pt")["pixel_values"]
+        return pixel_values.to(self.model.device, self.model.dtype)  # type: ignore[no-any-return]
+
+    def tokens(self, texts: Sequence[str]) -> Any:
+        """The text tower's arguments by name, each [n, length], on its device."""
+        return self.processor(text=list(texts), return_tensors="pt", **self.text_options).to(self.model.device)
 
     def image_features(self, pixel_values: Tensor) -> Tensor:
+        """[n, d], of any length."""
         features: Tensor = self.model.get_image_features(pixel_values=pixel_values).pooler_output
         return features
 
     def text_features(self, inputs: Any) -> Tensor:
+        """[n, d], of any length."""
         features: Tensor = self.model.get_text_features(**inputs).pooler_output
         return features
 
+    def read_scale(self) -> Scale:
+        return Scale(self.model.logit_scale.exp().item())
+
     def scale(self) -> Scale:
-        bias = getattr(self.model, "logit_bias", None)
-        return Scale(self.model.logit_scale.exp().item(), 0.0 if bias is None else bias.item(), self.sigmoid)
+        return self._scale
 
 
 def from_folder(model_class: Any, path: Path, dtype: torch.dtype) -> Any:
-    """`from_pretrained` on a local folder: safetensors only, no remote code, no network."""
+    """`from_pretrained` on a local folder: safetensors only, no remote code, no network.
+
+    Raises UserError when the weights are of another format or do not fill the model.
+    """
     if not list(path.glob("*.safetensors")):
         raise UserError(
             f"The model in {path.name!r} has no safetensors weights. Pickled weights (.bin, .pt) are never loaded, because they can run code: convert them with save_pretrained first."
         )
-    return model_class.from_pretrained(
-        path, dtype=dtype, use_safetensors=True, local_files_only=True, trust_remote_code=False
+    model, found = model_class.from_pretrained(
+        path,
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
     )
+    missing = {name for name, _ in model.named_parameters()} & set(found["missing_keys"])
+    if missing:  # transformers would go on with random numbers in their place
+        raise UserError(
+            f"The model in {path.name!r} lacks {len(missing)} weights of a {model_class.__name__}, such as {min(missing)}. Choose another."
+        )
+    return model
 
 
 def unit(vectors: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from core.models import Family, register
 from core.models.base import Spec, TransformersPair
 
 CITATION = "Radford et al., 2021, arXiv 2103.00020"
+NOTE = "the card states no licence; the code's is MIT"
 
 
 class CLIP(TransformersPair):
@@ -16,8 +17,8 @@ register(
         adapter=CLIP,
         architectures=("CLIPModel",),
         specs=(
-            Spec("openai/clip-vit-base-patch32", "MIT (code); weights: no licence stated", 605, CITATION),
-            Spec("openai/clip-vit-large-patch14", "MIT (code); weights: no licence stated", 1711, CITATION),
+            Spec("openai/clip-vit-base-patch32", "not stated", 605, CITATION, NOTE),
+            Spec("openai/clip-vit-large-patch14", "not stated", 1711, CITATION, NOTE),
         ),
     )
 )

@@ -1,0 +1,123 @@
+"""How good are the answers on photographs? Prints a table; `--json FILE` writes the figures.
+
+    python -m benchmarks.quality --coco FOLDER
+
+FOLDER holds images/, instances.json and captions.json in COCO's format. Nothing is fitted to it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/quality.py` works too
+
+from core import images as door
+from core.engine import Engine
+from core.models import Models
+from core.settings import Settings
+from core.tasks import retrieval, zero_shot
+
+
+@dataclass
+class Coco:
+    """A COCO-shaped folder: pictures, five captions each, and which of the categories each shows."""
+
+    images: list
+    captions: list[list[str]]
+    categories: list[str]
+    present: np.ndarray  # [pictures, categories] of bool
+
+    @classmethod
+    def read(cls, folder: Path) -> Coco:
+        instances = json.loads((folder / "instances.json").read_text())
+        captions = defaultdict(list)
+        for row in json.loads((folder / "captions.json").read_text())["annotations"]:
+            captions[row["image_id"]].append(row["caption"])
+        rows = instances["images"]
+        column = {category["id"]: i for i, category in enumerate(instances["categories"])}
+        at = {row["id"]: i for i, row in enumerate(rows)}
+        present = np.zeros((len(rows), len(column)), bool)
+        for instance in instances["annotations"]:
+            present[at[instance["image_id"]], column[instance["category_id"]]] = True
+        return cls(
+            [door.read(folder / "images" / row["file_name"]).image for row in rows],
+            [captions[row["id"]] for row in rows],
+            [category["name"] for category in instances["categories"]],
+            present,
+        )
+
+
+def presence(models: Models, name: str, coco: Coco) -> dict[str, float]:
+    """mAP over the categories seen in two pictures or more; ECE of the probabilities "each label apart"."""
+    found = zero_shot.classify(models, name, coco.images, coco.categories, scoring="independent")
+    scores, probabilities = np.array(found.similarities), np.array(found.scores)
+    often = coco.present.sum(0) >= 2
+    precisions = [average_precision(scores[:, c], coco.present[:, c]) for c in np.flatnonzero(often)]
+    return {"mAP": float(np.mean(precisions)), "ECE": calibration_error(probabilities.ravel(), coco.present.ravel())}
+
+
+def average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
+    """Mean of the precisions at each true item of the ranking."""
+    ranked = truth[np.argsort(-scores, kind="stable")]
+    precision = np.cumsum(ranked) / np.arange(1, len(ranked) + 1)
+    return float(precision[ranked].mean())
+
+
+def calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int = 10) -> float:
+    """Expected calibration error (Guo et al., arXiv 1706.04599) over equally wide bins."""
+    which = np.minimum((probabilities * bins).astype(int), bins - 1)
+    gaps = [
+        (which == b).mean() * abs(probabilities[which == b].mean() - truth[which == b].mean()) for b in np.unique(which)
+    ]
+    return float(sum(gaps))
+
+
+def text_to_image(models: Models, name: str, coco: Coco) -> dict[str, float]:
+    pictures, captions, owner = _vectors(models, name, coco)
+    return _recall(retrieval.recall(captions, pictures, [[o] for o in owner]))
+
+
+def image_to_text(models: Models, name: str, coco: Coco) -> dict[str, float]:
+    pictures, captions, owner = _vectors(models, name, coco)
+    return _recall(retrieval.recall(pictures, captions, [np.flatnonzero(owner == i) for i in range(len(pictures))]))
+
+
+def _vectors(models: Models, name: str, coco: Coco) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    texts = [caption for captions in coco.captions for caption in captions]
+    owner = np.repeat(np.arange(len(coco.captions)), [len(captions) for captions in coco.captions])
+    return models.embed_images(name, coco.images), models.embed_texts(name, texts), owner
+
+
+def _recall(found: retrieval.Recall) -> dict[str, float]:
+    return {f"R@{k}": value for k, value in found.at.items()}
+
+
+PARTS = {"presence": presence, "t2i": text_to_image, "i2t": image_to_text}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--coco", type=Path, required=True, help="folder with images/, instances.json, captions.json")
+    parser.add_argument("--model", default="embedded", help="a name from the model picker")
+    parser.add_argument("--models", type=Path, help="folder of local checkpoints")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="parts to measure")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    args = parser.parse_args()
+    models, coco = Models(Engine(Settings()), args.models), Coco.read(args.coco)
+    figures = {part: PARTS[part](models, args.model, coco) for part in args.only}
+    print(f"{args.model} on {len(coco.images)} pictures")
+    for part, values in figures.items():
+        print(f"{part:10s}" + "".join(f"  {key} {value:.3f}" for key, value in values.items()))
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
