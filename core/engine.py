@@ -99,9 +99,17 @@ class Engine:
             return list(self._slots)
 
     def call(self, key: str, load: Load, method: str, *args: Any) -> Any:
-        """`model.method(*args)` on the device, alone. Arguments and result must pickle (ZeroGPU forks)."""
-        with self._gate:
-            return self._on_device(key, load, method, *args)
+        """`model.method(*args)` on the device, alone. Arguments and result must pickle (ZeroGPU forks).
+
+        Raises UserError when memory runs out.
+        """
+        try:
+            return self._alone(key, load, method, *args)
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+        self.free_memory()
+        raise UserError("The device ran out of memory. Use fewer or smaller pictures, or a smaller model.")
 
     def map(
         self,
@@ -124,7 +132,7 @@ class Engine:
                 raise Stopped
             part = items[done : done + batch]
             try:
-                result = self.call(key, load, method, part)
+                result = self._alone(key, load, method, part)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
@@ -172,10 +180,14 @@ class Engine:
 
     def free_memory(self) -> None:
         gc.collect()
-        if self._device is not None and self._device.name == "cuda":
+        if self._device is not None and self._device.name != "cpu":
             import torch
 
-            torch.cuda.empty_cache()
+            getattr(torch, self._device.name).empty_cache()
+
+    def _alone(self, key: str, load: Load, method: str, *args: Any) -> Any:
+        with self._gate:
+            return self._on_device(key, load, method, *args)
 
     def _invoke(self, key: str, load: Load, method: str, *args: Any) -> Any:
         import torch

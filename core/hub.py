@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,62 +10,115 @@ from typing import Any
 from core.errors import UserError
 
 OnStep = Callable[[int, int], None]
+BOT = "SFconvertbot"  # opens a pull request of converted weights wherever someone asks the hub for one
 # Pickled weights are left out on purpose: loading them can run code.
 PATTERNS = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
 
 
+class NoWeights(UserError):
+    """The hub answered, but holds nothing for this model that the lab would load."""
+
+    def __init__(self, model_id: str) -> None:
+        super().__init__(
+            f"{model_id} publishes no safetensors weights, and the lab loads no others. Choose another model."
+        )
+
+
 def local_path(model_id: str, revision: str) -> Path | None:
     """The snapshot's folder in the hub's cache, or None when it is not (wholly) there."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        path = Path(
-            snapshot_download(model_id, revision=revision, allow_patterns=list(PATTERNS), local_files_only=True)
-        )
-    except Exception:  # not in the cache, half in the cache, or a cache of another layout: all mean "fetch it"
-        return None
-    return path if any(path.glob("*.safetensors")) else None
+    for wanted in (revision, *_cached_conversions(model_id, revision)):
+        try:
+            path = _snapshot(model_id, wanted, local_files_only=True)
+        except Exception:  # not in the cache, half in the cache, or a cache of another layout: all mean "fetch it"
+            continue
+        if _has_weights(path):
+            return path
+    return None
 
 
 def fetch(model_id: str, revision: str, on_step: OnStep | None = None) -> Path:
     """Download a snapshot, reporting (bytes done, bytes in all). Raises UserError when it cannot be had."""
-    from huggingface_hub import snapshot_download
-
+    progress = {"tqdm_class": _reporter(on_step), "etag_timeout": 5}
     try:
-        path = Path(
-            snapshot_download(
-                model_id,
-                revision=revision,
-                allow_patterns=list(PATTERNS),
-                tqdm_class=_reporter(on_step),
-                etag_timeout=5,
-            )
-        )
+        path = _snapshot(model_id, revision, **progress)
+        if not _has_weights(path) and revision == "main":
+            path = _snapshot(model_id, _conversion(model_id), **progress)
+    except NoWeights:
+        raise
     except Exception:  # no network, no such model, gated, disk full: the visitor's next step is the same
+        pinned = "" if revision == "main" else f" --revision {revision}"
         raise UserError(
             f"{model_id} is not on this machine and could not be fetched. Where there is a network, run "
-            f"`hf download {model_id}` and try again; or choose the embedded model, which needs none."
+            f"`hf download {model_id}{pinned}` and try again; or choose the embedded model, which needs none."
         ) from None
-    if not any(path.glob("*.safetensors")):
-        raise UserError(
-            f"{model_id} publishes no safetensors weights, and the lab loads no others. Choose another model."
-        )
+    if not _has_weights(path):
+        raise NoWeights(model_id)
     return path
+
+
+def safetensors_revision(model_id: str) -> str:
+    """The commit to pin: that of main, or else of the hub's own open pull request that adds safetensors.
+
+    Raises NoWeights when there is neither, and UserError when the hub cannot be asked.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import RepositoryNotFoundError
+
+    try:
+        main = HfApi().model_info(model_id)
+        if any(re.fullmatch(r"[^/]+\.safetensors", file.rfilename) for file in main.siblings or []):
+            return str(main.sha)
+        return str(HfApi().model_info(model_id, revision=_conversion(model_id)).sha)
+    except (NoWeights, RepositoryNotFoundError):  # gated models count as not found
+        raise NoWeights(model_id) from None
+    except Exception:
+        raise UserError(f"The hub could not be asked about {model_id}. Check the network and try again.") from None
+
+
+def _snapshot(model_id: str, revision: str, **options: Any) -> Path:
+    from huggingface_hub import snapshot_download
+
+    return Path(snapshot_download(model_id, revision=revision, allow_patterns=list(PATTERNS), **options))
+
+
+def _has_weights(path: Path) -> bool:
+    return any(path.glob("*.safetensors"))
+
+
+def _conversion(model_id: str) -> str:
+    """The ref ("refs/pr/N") where the hub's bot offers the same weights as safetensors. Raises NoWeights."""
+    from huggingface_hub import HfApi
+
+    for request in HfApi().get_repo_discussions(
+        model_id, author=BOT, discussion_type="pull_request", discussion_status="open"
+    ):
+        if request.author == BOT and "safetensors" in request.title and request.git_reference:
+            return request.git_reference
+    raise NoWeights(model_id)
+
+
+def _cached_conversions(model_id: str, revision: str) -> list[str]:
+    """Pull requests of this model in the cache, for a model that is not pinned to one commit."""
+    from huggingface_hub import constants
+
+    refs = Path(constants.HF_HUB_CACHE) / f"models--{model_id.replace('/', '--')}" / "refs"
+    return [f"refs/pr/{ref.name}" for ref in sorted(refs.glob("refs/pr/*"))] if revision == "main" else []
 
 
 def _reporter(on_step: OnStep | None) -> Any:
     """A progress bar class that prints nothing and passes the bytes on."""
-    from tqdm.auto import tqdm
+    from tqdm.auto import tqdm  # type: ignore[import-untyped]
 
-    class Reporter(tqdm):  # type: ignore[misc, type-arg]
+    class Reporter(tqdm):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             kwargs.pop("name", None)  # the hub client's own bars take one more argument
-            self._bytes = kwargs.get("unit") == "B"
+            # It counts bytes twice, as they arrive and as they are written; the latter happens on every way there.
+            self._counts = kwargs.get("unit") == "B" and kwargs.get("desc") != "Downloading bytes"
             super().__init__(*args, **{**kwargs, "disable": True})
 
         def update(self, n: float | None = 1) -> None:
             self.n += n or 0  # tqdm itself stops counting when disabled
-            if on_step and self._bytes and self.total:
+            if on_step and self._counts and self.total:
                 on_step(int(self.n), int(self.total))
 
     return Reporter

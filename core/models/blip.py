@@ -66,8 +66,8 @@ register(
         adapter=BLIP,
         architectures=("BlipForImageTextRetrieval",),
         specs=(
-            Spec("Salesforce/blip-itm-base-coco", "bsd-3-clause", 895, CITATION),
-            Spec("Salesforce/blip-itm-large-coco", "bsd-3-clause", 1785, CITATION),
+            Spec("Salesforce/blip-itm-base-coco", "BSD-3-Clause", 895, CITATION),
+            Spec("Salesforce/blip-itm-large-coco", "BSD-3-Clause", 1785, CITATION),
         ),
     )
 )

@@ -56,7 +56,7 @@ register(
         specs=(
             Spec(
                 "BridgeTower/bridgetower-large-itm-mlm-itc",
-                "mit",
+                "MIT",
                 3470,
                 "Xu et al., 2022, arXiv 2206.08657",
                 "licence read from a mirror of its card; size estimated",

@@ -35,6 +35,6 @@ register(
         name="flava",
         adapter=FLAVA,
         architectures=("FlavaModel", "FlavaForPreTraining"),
-        specs=(Spec("facebook/flava-full", "bsd-3-clause", 1431, "Singh et al., 2021, arXiv 2112.04482"),),
+        specs=(Spec("facebook/flava-full", "BSD-3-Clause", 1431, "Singh et al., 2021, arXiv 2112.04482"),),
     )
 )

@@ -19,7 +19,7 @@ register(
         specs=(
             Spec(
                 "Bingsu/vitB32_bert_ko_small_clip",
-                "mit",
+                "MIT",
                 445,
                 "method: Zhai et al., 2021, arXiv 2111.07991",
                 "a community checkpoint of this architecture, not the paper's: reads Korean captions; size estimated",

@@ -17,7 +17,7 @@ register(
         specs=(
             Spec(
                 "facebook/metaclip-b32-400m",
-                "cc-by-nc-4.0",
+                "CC-BY-NC-4.0",
                 605,
                 "Xu et al., 2023, arXiv 2309.16671",
                 "licence read from a sibling checkpoint's card",
@@ -27,13 +27,13 @@ register(
 )
 register(
     Family(
-        name="metaclip 2",
+        name="metaclip2",
         adapter=MetaCLIP2,
         architectures=("MetaClip2Model",),
         specs=(
             Spec(
                 "facebook/metaclip-2-mt5-worldwide-b32",
-                "cc-by-nc-4.0",
+                "CC-BY-NC-4.0",
                 1016,
                 "Chuang et al., 2025, arXiv 2507.22062",
                 "reads many languages",

@@ -4,7 +4,7 @@ each pair is judged on its own by a sigmoid, with a learned bias."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from core.models import Family, register
 from core.models.base import Scale, Spec, TransformersPair
@@ -14,7 +14,7 @@ class SigLIP(TransformersPair):
     """Trained on lower-cased text, padded to 64 tokens that the text tower sees: there is no mask."""
 
     model_class = "SiglipModel"
-    text_options = {"padding": "max_length", "max_length": 64, "truncation": True}
+    text_options: ClassVar[dict[str, Any]] = {"padding": "max_length", "max_length": 64, "truncation": True}
     embed_lines = """\
 lower = [text.lower() for text in texts]
 inputs = processor(text=lower, images=images, return_tensors="pt", {text_options})
@@ -36,10 +36,10 @@ register(
         adapter=SigLIP,
         architectures=("SiglipModel",),
         specs=(
-            Spec("google/siglip-base-patch16-224", "apache-2.0", 813, "Zhai et al., 2023, arXiv 2303.15343"),
+            Spec("google/siglip-base-patch16-224", "Apache-2.0", 813, "Zhai et al., 2023, arXiv 2303.15343"),
             Spec(
                 "google/siglip2-base-patch16-224",
-                "apache-2.0",
+                "Apache-2.0",
                 1535,
                 "Tschannen et al., 2025, arXiv 2502.14786",
                 "reads many languages",

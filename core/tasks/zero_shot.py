@@ -25,6 +25,7 @@ SCORINGS = {
 }
 TEMPLATE = "a photo of a {}"
 NEUTRAL = "a photo"  # what a label is weighed against when a model was trained with softmax and never calibrated
+Matrix = NDArray[np.floating]
 MAX_LABELS, MAX_TEMPLATES, LABEL_LENGTH = 1_000, 20, 200
 
 
@@ -99,21 +100,21 @@ def classify(
 
 def label_vectors(
     models: Models, name: str, labels: Sequence[str], templates: Sequence[str] = (TEMPLATE,)
-) -> NDArray[np.float32]:
+) -> Matrix:
     """[labels, d], unit norm: the mean over the templates."""
     texts = [template.replace("{}", clean_text(label)) for label in labels for template in templates]
     vectors = models.embed_texts(name, texts).reshape(len(labels), len(templates), -1).mean(1)
-    norms: NDArray[np.float32] = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.maximum(norms, 1e-12)
+    norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.asarray(vectors / np.maximum(norms, 1e-12))
 
 
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    powers: NDArray[np.float32] = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+def softmax(logits: Matrix) -> Matrix:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    return 1 / (1 + np.exp(-logits))
+def sigmoid(logits: Matrix) -> Matrix:
+    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def program(
@@ -134,7 +135,9 @@ def program(
     extra = ""
     if scoring == "independent" and not (scale.sigmoid or scale.presence):
         extra = f" + [{NEUTRAL!r}]"
-        last = "cosines, neutral = cosines[:, :-1], cosines[:, -1:]\nscores = torch.sigmoid(scale * (cosines - neutral))"
+        last = (
+            "cosines, neutral = cosines[:, :-1], cosines[:, -1:]\nscores = torch.sigmoid(scale * (cosines - neutral))"
+        )
     average = len(templates) > 1
     spec = models.spec(name)
     return "\n".join(
@@ -142,7 +145,7 @@ def program(
             "import torch",
             "from PIL import Image",
             "",
-            f"images = [Image.open(file).convert(\"RGB\") for file in {list(files)!r}]",
+            f'images = [Image.open(file).convert("RGB") for file in {list(files)!r}]',
             f"labels = {list(labels)!r}",
             f"templates = {list(templates)!r}",
             f"texts = [template.format(label) for label in labels for template in templates]{extra}",

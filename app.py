@@ -1,0 +1,88 @@
+"""VLM Lab: build the page and serve it. `python app.py --help` explains the flags."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported: no request leaves the page
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from core import images
+from core.engine import Engine
+from core.errors import UserError
+from core.models import EMBEDDED, Models
+from core.settings import Settings
+from core.web import BodyLimit
+from tabs import all_tabs
+from tabs._base import Lab
+
+CSS = Path(__file__).parent / "assets" / "style.css"
+FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # the visitor's own: none is fetched
+MONO = ("ui-monospace", "Consolas", "monospace")
+JSON_BYTES, UPLOAD_BYTES = 2 * 2**20, 600 * 2**20  # a zip of pictures may be large; nothing else may
+
+
+def theme() -> gr.themes.Base:
+    return gr.themes.Soft(primary_hue="blue", neutral_hue="slate", font=FONT, font_mono=MONO)
+
+
+def build(settings: Settings) -> gr.Blocks:
+    """The whole page. Models are looked up here and loaded when they are first used."""
+    lab = Lab(settings, Models(Engine(settings), settings.models))
+    with gr.Blocks(title="VLM Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+        gr.Markdown("# VLM Lab\nRun vision-language models on your own pictures, and see what decided each answer.")
+        with gr.Tabs():
+            for tab in all_tabs():
+                with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
+                    tab.build(lab)
+        gr.Markdown(lab.models.engine.device.why, elem_classes="footnote")
+    page.queue(max_size=64, api_open=False)
+    if settings.profile == EMBEDDED:
+        threading.Thread(target=_warm, args=(lab.models,), daemon=True).start()
+    return page
+
+
+def launch_options(settings: Settings) -> dict[str, object]:
+    """What `launch` is given, in one place so that tests serve the very same app."""
+    return {
+        "server_name": settings.host,
+        "server_port": settings.port,
+        "theme": theme(),
+        "css_paths": CSS,
+        "show_error": False,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "run_history": False,
+        "allowed_paths": [],
+        "max_file_size": UPLOAD_BYTES,
+        "footer_links": ["api", "settings"],
+        "app_kwargs": {"middleware": [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]},
+    }
+
+
+def _warm(models: Models) -> None:
+    """Load the embedded model while the visitor reads, so that the first answer is quick."""
+    from PIL import Image
+
+    try:
+        models.embed_images(EMBEDDED, [images.read(Image.new("RGB", (64, 64))).image])
+        models.embed_texts(EMBEDDED, ["a photo"])
+    except UserError as error:
+        print(error)
+
+
+def main() -> None:
+    settings = Settings.from_args()
+    try:
+        page = build(settings)
+    except UserError as error:
+        raise SystemExit(str(error)) from None
+    page.launch(**launch_options(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pictures of what happened inside: results in, matplotlib figures out (no pyplot, so no shared state)."""

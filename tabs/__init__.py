@@ -1,0 +1,14 @@
+"""What a person sees. One file a tab; nothing here imports torch or transformers."""
+
+from __future__ import annotations
+
+import sys
+
+from core.registry import discover
+from tabs._base import Tab
+
+
+def all_tabs() -> list[Tab]:
+    """The TAB of every module here whose name does not begin with `_`, by order, then id."""
+    tabs = [module.TAB for module in discover(sys.modules[__name__])]
+    return sorted(tabs, key=lambda tab: (tab.order, tab.id))

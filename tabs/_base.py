@@ -1,0 +1,146 @@
+"""The anatomy that every tab shares: the pieces it is built from, and how its handlers run."""
+
+from __future__ import annotations
+
+import functools
+import html
+import inspect
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import PIL.Image
+from gradio.data_classes import ImageData
+
+from core import images
+from core.errors import UserError
+from core.models import Models
+from core.models.base import Model
+from core.settings import Settings
+
+log = logging.getLogger("vlm_lab")
+EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
+
+
+@dataclass(frozen=True)
+class Lab:
+    """What a tab is built over: how the app was started, and the models."""
+
+    settings: Settings
+    models: Models
+
+
+@dataclass(frozen=True)
+class Tab:
+    """`build(lab)` lays the tab out inside an open gr.Tab; all its components are local to that call."""
+
+    id: str
+    title: str
+    order: int
+    build: Callable[[Lab], None]
+
+
+class PhotoInput(gr.Image):
+    """An image input that lets pictures in through the lab's one door only, as upright RGB.
+
+    The plain component opens any format Pillow knows, PostScript included, before a handler can look.
+    """
+
+    is_template = True
+
+    def preprocess(self, payload: ImageData | None) -> PIL.Image.Image | None:
+        if payload is None or not (payload.path or payload.url):
+            return None
+        if not payload.path:  # data: URLs and links are the server's to fetch, so they are not fetched
+            raise gr.Error("Upload the picture as a file.", print_exception=False)
+        try:
+            picture = images.read(payload.path)
+        except UserError as error:
+            raise gr.Error(html.escape(str(error)), print_exception=False) from None
+        if picture.note:
+            gr.Info(picture.note)
+        picture.image.info = {"name": Path(payload.orig_name or "photo.jpg").name}
+        return picture.image
+
+
+def file_name(image: PIL.Image.Image | None) -> str:
+    """The name a picture was uploaded under, for the program that is shown."""
+    return str(image.info.get("name", "photo.jpg")) if image else "photo.jpg"
+
+
+def safe(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """Show a UserError's message; log anything else and show nothing of it. Names and docstrings stay, for the API."""
+
+    def translate(error: Exception) -> gr.Error:
+        if isinstance(error, UserError):
+            return gr.Error(html.escape(str(error)), print_exception=False)
+        log.error("%s failed", handler.__name__, exc_info=error)
+        return gr.Error("Something went wrong here. It was written to the log; nothing you did is lost.", print_exception=False)
+
+    if inspect.isgeneratorfunction(handler):
+
+        @functools.wraps(handler)
+        def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            try:
+                yield from handler(*args, **kwargs)
+            except gr.Error:
+                raise
+            except Exception as error:
+                raise translate(error) from None
+
+        return stream
+
+    @functools.wraps(handler)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return handler(*args, **kwargs)
+        except gr.Error:
+            raise
+        except Exception as error:
+            raise translate(error) from None
+
+    return run
+
+
+DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
+"""For every event that runs a model: one queue for them all, because there is one device."""
+
+
+def model_picker(lab: Lab, needs: type[Model]) -> gr.Dropdown:
+    """All models with the ability `needs`; the one that --profile asks for is chosen."""
+    specs = lab.models.specs(needs)
+    published = [spec.id for spec in specs if spec.family != "embedded" and spec.path is None]
+    default = published[0] if lab.settings.profile == "hub" and published else specs[0].id
+    return gr.Dropdown(
+        [(lab.models.label(spec.id), spec.id) for spec in specs],
+        value=default,
+        label="Model",
+        info="The embedded one needs no network. Others are downloaded once, when first used.",
+    )
+
+
+def fetch_model(lab: Lab, name: str, progress: gr.Progress) -> None:
+    """Have the chosen model on this machine, with its download shown as it goes."""
+    if lab.models.path(name) is None:
+        progress(0, desc=f"Downloading {name}")
+        lab.models.fetch(name, lambda done, total: progress((done, total), desc=f"Downloading {name}", unit="bytes"))
+
+
+def stepper(progress: gr.Progress, what: str) -> Callable[[int, int], None]:
+    """The core's on_step(done, total) as Gradio's progress bar."""
+    return lambda done, total: progress((done, total), desc=what)
+
+
+def write_file(name: str, text: str) -> str:
+    """A file for a visitor to download, in a folder of its own; Gradio moves it to its cache and clears it away."""
+    path = Path(tempfile.mkdtemp(prefix="vlm-lab-")) / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def read_more(text: str) -> None:
+    gr.Markdown(text, elem_classes="read-more")

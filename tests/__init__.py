@@ -1,0 +1,12 @@
+"""No test talks to the network: the hub's cache is a temporary folder, and the hub itself is switched off.
+
+This stands here because huggingface_hub reads its environment once, when it is first imported.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+HUB_CACHE = Path(tempfile.mkdtemp(prefix="vlm-lab-hub-"))
+os.environ["HF_HUB_CACHE"] = str(HUB_CACHE)
+os.environ["HF_HUB_OFFLINE"] = "1"

@@ -1,0 +1,194 @@
+"""The engine under threads, under a small budget and without memory, with toy models."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+
+from core.cache import ArrayCache
+from core.engine import Engine, is_out_of_memory
+from core.errors import Stopped, UserError
+from core.settings import Settings
+
+MB = 2**20
+OUT_OF_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+
+
+@dataclass
+class Toy:
+    """Doubles numbers. `room` is the longest batch that fits its memory; `jobs` counts who is inside."""
+
+    nbytes: int = 10 * MB
+    room: int = 1000
+    seen: list = field(default_factory=list)
+    jobs: int = 0
+    most_jobs: int = 0
+
+    def double(self, items):
+        self.jobs += 1
+        self.most_jobs = max(self.most_jobs, self.jobs)
+        time.sleep(0.002)
+        self.jobs -= 1
+        self.seen.append(len(items))
+        if len(items) > self.room:
+            raise OUT_OF_MEMORY
+        return [2 * item for item in items]
+
+
+def loads(toy):
+    return lambda device, dtype: toy
+
+
+@pytest.fixture
+def engine():
+    return Engine(Settings(device="cpu", memory_mb=25))
+
+
+def test_one_job_at_a_time(engine):
+    toy, loaded, results = Toy(), [], {}
+
+    def load(device, dtype):
+        loaded.append((device.type, dtype))
+        time.sleep(0.05)
+        return toy
+
+    def work(n):
+        results[n] = list(engine.map("toy", load, "double", [n] * 20, batch=5))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {n: [[2 * n] * 5] * 4 for n in range(8)}
+    assert toy.most_jobs == 1
+    assert loaded == [("cpu", torch.float32)]
+
+
+def test_the_least_recently_used_goes_first(engine):
+    for key in ("a", "b", "a", "c"):
+        engine.call(key, loads(Toy()), "double", [1])
+    assert engine.resident == ["a", "c"]
+
+
+def test_a_model_in_use_stays(engine):
+    held = Toy()
+    with engine.lease("held", loads(held)) as model:
+        for key in ("b", "c", "d"):
+            engine.call(key, loads(Toy()), "double", [1])
+        assert model is held
+        assert "held" in engine.resident
+        assert not engine.unload("held")
+    assert engine.unload("held")
+    assert "held" not in engine.resident
+    assert not engine.unload("held")
+
+
+def test_a_model_above_the_budget_still_runs(engine):
+    assert engine.call("big", loads(Toy(nbytes=100 * MB)), "double", [1]) == [2]
+
+
+def test_out_of_memory_once_halves_the_batch(engine):
+    toy, steps = Toy(room=4), []
+    results = engine.map("toy", loads(toy), "double", range(10), batch=8, on_step=lambda *step: steps.append(step))
+    assert [n for part in results for n in part] == [2 * n for n in range(10)]
+    assert toy.seen == [8, 4, 4, 2]
+    assert steps == [(4, 10), (8, 10), (10, 10)]
+
+
+def test_out_of_memory_always_is_told_and_the_next_job_runs(engine):
+    toy = Toy(room=0)
+    with pytest.raises(UserError, match="out of memory"):
+        list(engine.map("toy", loads(toy), "double", range(10), batch=8))
+    assert toy.seen == [8, 4]
+    with pytest.raises(UserError, match="out of memory"):
+        engine.call("toy", loads(toy), "double", [1])
+    toy.room = 1000
+    assert list(engine.map("toy", loads(toy), "double", [1, 2], batch=8)) == [[2, 4]]
+    assert engine.unload("toy"), "nobody is left using it"
+
+
+def test_out_of_memory_while_loading_drops_the_others(engine):
+    engine.call("old", loads(Toy()), "double", [1])
+    attempts = []
+
+    def load(device, dtype):
+        attempts.append(engine.resident)
+        if len(attempts) == 1:
+            raise RuntimeError("MPS backend out of memory")
+        return Toy()
+
+    assert engine.call("new", load, "double", [3]) == [6]
+    assert attempts == [["old"], []]
+
+
+def test_a_model_that_never_fits_is_told_and_others_still_load(engine):
+    def load(device, dtype):
+        raise OUT_OF_MEMORY
+
+    with pytest.raises(UserError, match="not enough memory"):
+        engine.call("huge", load, "double", [1])
+    assert engine.resident == []
+    assert engine.call("small", loads(Toy()), "double", [1]) == [2]
+
+
+def test_other_errors_pass_through_and_free_the_gate(engine):
+    class Broken(Toy):
+        def double(self, items):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        list(engine.map("broken", loads(Broken()), "double", [1], batch=1))
+    assert engine.call("toy", loads(Toy()), "double", [1]) == [2]
+    assert not is_out_of_memory(RuntimeError("size mismatch"))
+
+
+def test_stop_is_heard_between_batches(engine):
+    toy, stop, kept = Toy(), threading.Event(), []
+
+    def press_stop(done, total):
+        if done == 4:
+            stop.set()
+
+    with pytest.raises(Stopped):
+        kept.extend(engine.map("toy", loads(toy), "double", range(10), 2, press_stop, stop))
+    assert kept == [[0, 2], [4, 6]]
+    assert toy.seen == [2, 2]
+
+
+def test_a_device_that_is_not_there():
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    with pytest.raises(UserError, match="--device cuda"):
+        _ = Engine(Settings(device="cuda")).device
+
+
+def test_cache_is_bounded_in_bytes():
+    cache = ArrayCache(max_bytes=10 * 400)
+    for n in range(100):
+        cache.put(n, np.zeros((50, 100), np.float32)[n % 50])  # a row of a larger array
+        cache.get(0)
+    assert cache.nbytes == 4000
+    assert len(cache) == 10
+    assert cache.get(0) is not None, "just used"
+    assert cache.get(50) is None
+    cache.put(0, np.zeros(50, np.float32))
+    assert cache.nbytes == 4000 - 200
+    cache.put("wide", np.zeros(10_000, np.float32))
+    assert cache.get("wide") is None
+    assert cache.nbytes <= 4000
+
+
+def test_cache_is_keyed_by_model_and_content(models, images, monkeypatch):
+    first, second = "openai/clip-vit-base-patch32", "google/siglip-base-patch16-224"
+    once = models.embed_images(first, [images[0], images[1], images[0].copy()])
+    np.testing.assert_array_equal(once[0], once[2])
+    assert len(models.engine.cache) == 2
+    models.embed_images(second, images[:2])
+    models.embed_texts(first, ["a cat", "a cat"])
+    assert len(models.engine.cache) == 5
+    monkeypatch.setattr(models.engine, "map", None)  # from here on nothing may be computed
+    np.testing.assert_array_equal(models.embed_images(first, images[:2]), once[:2])
