@@ -11,7 +11,6 @@ import json
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
@@ -72,11 +71,11 @@ def unpack(archive: str | Path, into: Path) -> dict[Path, str]:
     except BaseException as error:
         for path in written:
             path.unlink(missing_ok=True)
-        if isinstance(error, (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)):
-            raise UserError("This zip is damaged, or packed in a way the lab cannot read. Pack it again.") from None
+        if isinstance(error, UserError) or not isinstance(error, Exception):
+            raise
         if isinstance(error, OSError):
             raise UserError("The zip could not be unpacked: it is gone, or the disk is full. Try again.") from None
-        raise
+        raise UserError("This zip is damaged, or packed in a way the lab cannot read. Pack it again.") from None
     return written
 
 

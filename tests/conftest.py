@@ -34,6 +34,7 @@ def snapshot(model_id: str, ref: str = "main", commit: str = "0" * 40, cache: Pa
 @pytest.fixture(scope="session")
 def hub_cache():
     """The hub's cache, holding a tiny checkpoint under each published id."""
+    torch.manual_seed(0)
     made: dict = {}
     for model_id, make in PUBLISHED.items():
         folder = snapshot(model_id)

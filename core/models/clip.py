@@ -17,7 +17,13 @@ register(
         adapter=CLIP,
         architectures=("CLIPModel",),
         specs=(
-            Spec("openai/clip-vit-base-patch32", "not stated", 605, CITATION, f"{NOTE}; safetensors by the hub's conversion"),
+            Spec(
+                "openai/clip-vit-base-patch32",
+                "not stated",
+                605,
+                CITATION,
+                f"{NOTE}; safetensors by the hub's conversion",
+            ),
             Spec("openai/clip-vit-large-patch14", "not stated", 1711, CITATION, NOTE),
         ),
     )

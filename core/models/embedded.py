@@ -50,7 +50,8 @@ class EmbeddedPair(AnchoredEncoder):
 
     @classmethod
     def program(cls, model_id: str) -> str:
-        return PROGRAM
+        scale = json.loads((ASSETS / "calibration.json").read_text())["softmax"]["scale"]
+        return PROGRAM.replace("{scale}", str(scale))
 
     @property
     def nbytes(self) -> int:

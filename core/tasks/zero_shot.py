@@ -98,9 +98,7 @@ def classify(
     )
 
 
-def label_vectors(
-    models: Models, name: str, labels: Sequence[str], templates: Sequence[str] = (TEMPLATE,)
-) -> Matrix:
+def label_vectors(models: Models, name: str, labels: Sequence[str], templates: Sequence[str] = (TEMPLATE,)) -> Matrix:
     """[labels, d], unit norm: the mean over the templates."""
     texts = [template.replace("{}", clean_text(label)) for label in labels for template in templates]
     vectors = models.embed_texts(name, texts).reshape(len(labels), len(templates), -1).mean(1)

@@ -68,6 +68,28 @@ def test_one_job_at_a_time(engine):
     assert loaded == [("cpu", torch.float32)]
 
 
+def test_many_who_want_one_model_load_it_once(engine):
+    loaded, start = [], threading.Barrier(8)
+
+    def load(device, dtype):
+        loaded.append(1)
+        time.sleep(0.02)
+        return Toy()
+
+    def hold():
+        start.wait()
+        with engine.lease("toy", load):
+            pass
+
+    threads = [threading.Thread(target=hold) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert loaded == [1]
+    assert engine.unload("toy")
+
+
 def test_the_least_recently_used_goes_first(engine):
     for key in ("a", "b", "a", "c"):
         engine.call(key, loads(Toy()), "double", [1])
@@ -174,6 +196,7 @@ def test_cache_is_bounded_in_bytes():
     assert cache.nbytes == 4000
     assert len(cache) == 10
     assert cache.get(0) is not None, "just used"
+    assert cache.get(0).base is None, "the larger array is not kept alive"
     assert cache.get(50) is None
     cache.put(0, np.zeros(50, np.float32))
     assert cache.nbytes == 4000 - 200

@@ -139,7 +139,7 @@ def python(tmp_path):
 
 REFUSED = """
 try:
-    hub.fetch({id!r}, "main")
+    hub.fetch({id!r}, {revision!r})
 except UserError as error:
     print(type(error).__name__, error)
 """
@@ -163,6 +163,19 @@ def test_fetch_reports_bytes_and_works_offline_after(python, address):
     assert again.returncode == 0, again.stderr
 
 
+def test_bytes_are_counted_once():
+    """The hub's client has a bar for bytes that arrive and one for bytes that are written, and one for files."""
+    steps = []
+    bar = hub._reporter(lambda *step: steps.append(step))
+    for kind in (
+        {"unit": "B", "desc": "Downloading bytes"},
+        {"unit": "B", "desc": "Reconstructing"},
+        {"desc": "Files"},
+    ):
+        bar(total=10, **kind).update(4)
+    assert steps == [(4, 10)]
+
+
 def test_fetch_falls_back_on_the_bots_pull_request(python, address):
     fetched = python(
         address,
@@ -177,14 +190,15 @@ def test_fetch_falls_back_on_the_bots_pull_request(python, address):
     assert offline.returncode == 0, offline.stderr
 
 
-def test_only_pickled_weights_are_refused(python, address):
-    refused = python(address, REFUSED.format(id=PICKLED))
+@pytest.mark.parametrize("revision", ["main", commit(PICKLED)])
+def test_only_pickled_weights_are_refused(python, address, revision):
+    refused = python(address, REFUSED.format(id=PICKLED, revision=revision))
     assert refused.stdout.startswith("NoWeights org/pickled publishes no safetensors"), refused.stderr
 
 
 @pytest.mark.parametrize("offline", [True, False])
 def test_no_network_is_told_with_what_to_do(python, offline):
-    refused = python(NOWHERE, REFUSED.format(id=MODERN), offline=offline)
+    refused = python(NOWHERE, REFUSED.format(id=MODERN, revision="main"), offline=offline)
     assert refused.stdout.startswith("UserError org/modern is not on this machine"), refused.stderr
     assert "`hf download org/modern`" in refused.stdout
     assert "hf_secret" not in refused.stdout + refused.stderr

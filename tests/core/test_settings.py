@@ -1,0 +1,33 @@
+import pytest
+
+from core.settings import Settings
+
+
+def test_defaults_are_private_and_embedded():
+    settings = Settings.from_args([], env={"XDG_CACHE_HOME": "/cache"})
+    assert (settings.host, settings.port, settings.profile, settings.device) == ("127.0.0.1", 7860, "embedded", "auto")
+    assert settings.on_loopback
+    assert settings.galleries == "/cache/vlm-lab/galleries"
+
+
+def test_galleries_are_kept_nowhere_by_default_where_strangers_can_come():
+    assert Settings.from_args(["--host", "0.0.0.0"], env={}).galleries == ""
+    space = Settings.from_args([], env={"SPACE_ID": "someone/lab"})
+    assert (space.host, space.on_loopback, space.galleries) == ("0.0.0.0", False, "")
+
+
+def test_help_explains_every_flag(capsys):
+    with pytest.raises(SystemExit) as done:
+        Settings.from_args(["--help"])
+    text = capsys.readouterr().out
+    assert done.value.code == 0
+    for flag in ("--host", "--port", "--models FOLDER", "--profile {embedded,hub}", "--device", "--galleries"):
+        assert flag in text
+
+
+@pytest.mark.parametrize("flags", [["--port", "99999"], ["--models", "/no/such/folder"], ["--profile", "best"]])
+def test_nonsense_is_refused_at_the_start(flags, capsys):
+    with pytest.raises(SystemExit) as done:
+        Settings.from_args(flags)
+    assert done.value.code == 2
+    assert flags[0] in capsys.readouterr().err
