@@ -12,15 +12,17 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from core import images
+from core.bundled import bundled
 from core.engine import Engine
 from core.errors import UserError
 from core.models import EMBEDDED, Models
 from core.settings import Settings
+from core.store import Store
 from core.web import BodyLimit
 from tabs import all_tabs
 from tabs._base import Lab
 
-CSS = Path(__file__).parent / "assets" / "style.css"
+ASSETS = Path(__file__).parent / "assets"
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # the visitor's own: none is fetched
 MONO = ("ui-monospace", "Consolas", "monospace")
 JSON_BYTES, UPLOAD_BYTES = 2 * 2**20, 600 * 2**20  # a zip of pictures may be large; nothing else may
@@ -32,7 +34,8 @@ def theme() -> gr.themes.Base:
 
 def build(settings: Settings) -> gr.Blocks:
     """The whole page. Models are looked up here and loaded when they are first used."""
-    lab = Lab(settings, Models(Engine(settings), settings.models))
+    store = Store(settings.galleries, Path(settings.pictures)) if settings.galleries else None
+    lab = Lab(settings, Models(Engine(settings), settings.models), bundled(), store)
     with gr.Blocks(title="VLM Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.Markdown("# VLM Lab\nRun vision-language models on your own pictures, and see what decided each answer.")
         with gr.Tabs():
@@ -52,12 +55,12 @@ def launch_options(settings: Settings) -> dict[str, object]:
         "server_name": settings.host,
         "server_port": settings.port,
         "theme": theme(),
-        "css_paths": CSS,
+        "css_paths": ASSETS / "style.css",
         "show_error": False,
         "ssr_mode": False,
         "enable_monitoring": False,
         "run_history": False,
-        "allowed_paths": [],
+        "allowed_paths": [str(ASSETS)],  # open to all anyway; the working directory may be another
         "max_file_size": UPLOAD_BYTES,
         "footer_links": ["api", "settings"],
         "app_kwargs": {"middleware": [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]},

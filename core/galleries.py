@@ -1,7 +1,7 @@
 """Galleries: pictures with captions, and the vectors that models made of them.
 
 Vectors are computed once for each picture and model, and only for what is missing. core/store.py keeps a
-gallery beyond the visit; it overrides the four methods at the end of Gallery and nothing else.
+gallery beyond the visit; it overrides the methods at the end of Gallery, which do nothing here.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from core._rows import WORKERS, Item, Rows, Space, Stop, Vectors, align, embed, 
 from core.engine import OnStep
 from core.errors import Stopped, UserError
 from core.models import TEXT_LIMIT, Models, clean_text, revision
+
+__all__ = ["AddReport", "Gallery", "Item", "Rows", "Space", "Vectors"]
 
 MAX_ITEMS = 200_000  # what one exact search in memory still answers at once
 MAX_SIDE = 1024  # pixels; no model here looks at more

@@ -21,6 +21,7 @@ class Settings:
     profile: str = "embedded"  # which model the tabs start with: "embedded" or "hub"
     device: str = "auto"  # "auto", "cuda", "mps" or "cpu"
     galleries: str = ""  # where kept galleries live: a folder or an s3:// address; "" for nowhere
+    pictures: str = ""  # the folder of their pictures; "" for a folder beside them
     memory_mb: int = 8_000  # budget of resident model weights
     cache_mb: int = 512  # budget of cached embeddings
     on_space: bool = False  # running as a Hugging Face Space
@@ -73,6 +74,12 @@ class Settings:
             metavar="PLACE",
             help="folder or s3:// address where visitors may keep galleries; on a loopback host a folder of the user's cache by default, elsewhere nowhere",
         )
+        data.add_argument(
+            "--pictures",
+            default="",
+            metavar="FOLDER",
+            help="where kept galleries' pictures lie, if not beside them; an s3:// address needs it when there are several replicas",
+        )
         args = parser.parse_args(argv)
         if args.models is not None and not args.models.is_dir():
             parser.error(f"--models {args.models}: there is no such folder")
@@ -84,4 +91,8 @@ class Settings:
         if not settings.galleries and settings.on_loopback:
             cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
             settings = replace(settings, galleries=str(cache / "vlm-lab" / "galleries"))
+        if settings.galleries and not settings.pictures:
+            local = "://" not in settings.galleries
+            beside = Path(settings.galleries).expanduser() if local else Path.home() / ".cache" / "vlm-lab"
+            settings = replace(settings, pictures=str(beside / "pictures"))
         return settings

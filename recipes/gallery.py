@@ -88,10 +88,7 @@ def read_rcc(path):
 def load(packages, member):
     """Open the picture MEMBER, 'file' or 'file.rcc!inner path', below PACKAGES."""
     outer, _, inner = member.partition("!")
-    if inner:
-        picture = Image.open(io.BytesIO(read_rcc(packages / outer)[inner]))
-    else:
-        picture = Image.open(packages / outer)
+    picture = Image.open(io.BytesIO(read_rcc(packages / outer)[inner])) if inner else Image.open(packages / outer)
     return ImageOps.exif_transpose(picture)
 
 
@@ -119,7 +116,7 @@ def render(picture, kind, side):
         return lay_on_backdrop(picture, side)
     if "A" in picture.getbands() or "transparency" in picture.info:
         picture = picture.convert("RGBA")
-        flat = Image.new("RGBA", picture.size, BACKDROP + (255,))
+        flat = Image.new("RGBA", picture.size, (*BACKDROP, 255))
         picture = Image.alpha_composite(flat, picture)
     picture = picture.convert("RGB")
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)

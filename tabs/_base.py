@@ -7,7 +7,8 @@ import html
 import inspect
 import logging
 import tempfile
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ import PIL.Image
 from gradio.data_classes import ImageData
 
 from core import images
+from core.engine import OnStep
 from core.errors import UserError
+from core.galleries import Gallery
 from core.models import Models
 from core.models.base import Model
 from core.settings import Settings
+from core.store import Store
 
 log = logging.getLogger("vlm_lab")
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
@@ -28,10 +32,12 @@ EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
 
 @dataclass(frozen=True)
 class Lab:
-    """What a tab is built over: how the app was started, and the models."""
+    """What a tab is built over: how the app was started, the models and the galleries."""
 
     settings: Settings
     models: Models
+    bundled: Gallery
+    store: Store | None  # None where galleries may not be kept
 
 
 @dataclass(frozen=True)
@@ -79,12 +85,14 @@ def safe(handler: Callable[..., Any]) -> Callable[..., Any]:
         if isinstance(error, UserError):
             return gr.Error(html.escape(str(error)), print_exception=False)
         log.error("%s failed", handler.__name__, exc_info=error)
-        return gr.Error("Something went wrong here. It was written to the log; nothing you did is lost.", print_exception=False)
+        return gr.Error(
+            "Something went wrong here. It was written to the log; nothing you did is lost.", print_exception=False
+        )
 
     if inspect.isgeneratorfunction(handler):
 
         @functools.wraps(handler)
-        def stream(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        def stream(*args: Any, **kwargs: Any) -> Generator[Any, None, None]:
             try:
                 yield from handler(*args, **kwargs)
             except gr.Error:
@@ -133,6 +141,45 @@ def fetch_model(lab: Lab, name: str, progress: gr.Progress) -> None:
 def stepper(progress: gr.Progress, what: str) -> Callable[[int, int], None]:
     """The core's on_step(done, total) as Gradio's progress bar."""
     return lambda done, total: progress((done, total), desc=what)
+
+
+Work = Callable[[OnStep, threading.Event], Any]
+
+
+def stoppable(work: Work) -> Generator[tuple[int, int], None, Any]:
+    """Run `work(on_step, stop)` in a thread, yielding (done, total) as it goes; returns what it returns.
+
+    For handlers that are generators: when the visitor cancels or closes the page, Gradio closes the
+    generator, which sets `stop`. A plain handler could not be told, and would run on unseen.
+    """
+    stop, news, outcome = threading.Event(), threading.Event(), {}
+    steps = [(0, 0)]
+
+    def step(done: int, total: int) -> None:
+        steps[0] = (done, total)
+        news.set()
+
+    def run() -> None:
+        try:
+            outcome["value"] = work(step, stop)
+        except Exception as error:
+            outcome["error"] = error
+        finally:
+            news.set()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        while thread.is_alive():
+            if news.wait(0.2) and thread.is_alive():
+                news.clear()
+                yield steps[0]
+    finally:
+        stop.set()
+    thread.join()
+    if "error" in outcome:
+        raise outcome["error"]
+    return outcome["value"]
 
 
 def write_file(name: str, text: str) -> str:

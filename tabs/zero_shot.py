@@ -46,7 +46,9 @@ def build(lab: base.Lab) -> None:
                     image = base.PhotoInput(label="Your picture", height=300)
                     run_one = gr.Button("Classify", variant="primary")
                 with gr.Tab("Many pictures"):
-                    files = gr.File(label=f"Your pictures, up to {MAX_PICTURES}", file_count="multiple", file_types=["image"])
+                    files = gr.File(
+                        label=f"Your pictures, up to {MAX_PICTURES}", file_count="multiple", file_types=["image"]
+                    )
                     run_many = gr.Button("Compare all", variant="primary")
                     two_pets = gr.Button("Try it with a cat and a dog")
             labels = gr.Textbox(PETS, label="Labels", info="One a line, or separated by commas", lines=2)
@@ -63,13 +65,15 @@ def build(lab: base.Lab) -> None:
                     info="One a line, {} where the label goes; several are averaged",
                     lines=2,
                 )
-                scoring = gr.Radio([(text, key) for key, text in zero_shot.SCORINGS.items()], value="softmax", label="Scoring")
+                scoring = gr.Radio(
+                    [(text, key) for key, text in zero_shot.SCORINGS.items()], value="softmax", label="Scoring"
+                )
                 model = base.model_picker(lab, DualEncoder)
         with gr.Column(min_width=300):
             answer = gr.Label(label="Answer", num_top_classes=10)
             note = gr.Markdown()
             table = gr.Dataframe(label="All scores", interactive=False, wrap=True)
-            download = gr.DownloadButton("Download as CSV", interactive=False)
+            download = gr.DownloadButton("Download as CSV")
     options = [labels, template, scoring, model]
     with gr.Accordion("How it works", open=True):
         gr.Markdown(HOW)
@@ -137,11 +141,18 @@ def build(lab: base.Lab) -> None:
         )
 
     outputs = [answer, note, table, download, plot, anchor_plot, code]
-    run_one.click(classify, [image, *options], outputs, api_name="classify", **base.DEVICE)
-    run_many.click(classify_many, [files, *options], outputs, api_name="classify_many", **base.DEVICE)
-    examples.load_input_event.then(classify, [image, *options], outputs, api_visibility="private", **base.DEVICE)
+    run_one.click(classify, [image, *options], outputs, api_name="classify", scroll_to_output=True, **base.DEVICE)
+    run_many.click(
+        classify_many, [files, *options], outputs, api_name="classify_many", scroll_to_output=True, **base.DEVICE
+    )
+    examples.load_input_event.then(
+        classify, [image, *options], outputs, api_visibility="private", scroll_to_output=True, **base.DEVICE
+    )
     two_pets.click(
-        lambda: ([str(base.EXAMPLES / file) for file in TWO_PETS], PETS), None, [files, labels], api_visibility="private"
+        lambda: ([str(base.EXAMPLES / file) for file in TWO_PETS], PETS),
+        None,
+        [files, labels],
+        api_visibility="private",
     ).then(classify_many, [files, *options], outputs, api_visibility="private", **base.DEVICE)
 
 
@@ -161,7 +172,7 @@ def _shared(result: Classification, titles: list[str]) -> tuple[Any, ...]:
         for label, score, cosine, logit in zip(result.labels, *columns, strict=True)
     ]
     file = base.write_file("zero-shot.csv", csv_text(header, rows))
-    return note, {"headers": header, "data": rows}, gr.DownloadButton(value=file, interactive=True)
+    return note, {"headers": header, "data": rows}, file
 
 
 def _anchor_figure(

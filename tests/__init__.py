@@ -3,10 +3,13 @@
 This stands here because huggingface_hub reads its environment once, when it is first imported.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 HUB_CACHE = Path(tempfile.mkdtemp(prefix="vlm-lab-hub-"))
+atexit.register(shutil.rmtree, HUB_CACHE, ignore_errors=True)
 os.environ["HF_HUB_CACHE"] = str(HUB_CACHE)
 os.environ["HF_HUB_OFFLINE"] = "1"

@@ -17,10 +17,6 @@ from tests.tiny_models import PUBLISHED
 torch.set_num_threads(1)
 
 
-def pytest_sessionfinish():
-    shutil.rmtree(HUB_CACHE, ignore_errors=True)
-
-
 def snapshot(model_id: str, ref: str = "main", commit: str = "0" * 40, cache: Path = HUB_CACHE) -> Path:
     """A new folder where the hub's client would put this commit of this model."""
     folder = cache / f"models--{model_id.replace('/', '--')}"

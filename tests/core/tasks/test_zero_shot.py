@@ -35,14 +35,16 @@ def test_templates():
     assert zero_shot.parse_templates("") == ["{}"]
     assert zero_shot.parse_templates("a {}\na {}\n{} there") == ["a {}", "{} there"]
     for bad in ("a photo", "{} and {}", "{0}"):
-        with pytest.raises(UserError, match="needs {} once"):
+        with pytest.raises(UserError, match="needs .. once"):
             zero_shot.parse_templates(bad)
 
 
 def test_softmax_cosine_and_bias_fit_together(models, images):
     for name in (CLIP, SIGLIP):
         scale = models.detail(name, "scale")
-        by = {scoring: zero_shot.classify(models, name, images, LABELS, scoring=scoring) for scoring in zero_shot.SCORINGS}
+        by = {
+            scoring: zero_shot.classify(models, name, images, LABELS, scoring=scoring) for scoring in zero_shot.SCORINGS
+        }
         cosines, logits = np.array(by["softmax"].similarities), np.array(by["softmax"].logits)
         assert np.allclose(logits, scale.scale * cosines + scale.bias, atol=1e-5)
         assert np.allclose(np.sum(by["softmax"].scores, 1), 1, atol=1e-5)

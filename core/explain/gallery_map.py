@@ -1,0 +1,95 @@
+"""A gallery and a query on a plane: which pictures the model finds alike, and where the query falls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from numpy.typing import NDArray
+
+from core import images
+from core.errors import UserError
+from core.explain._style import BLACK, ORANGE, SKY, VERMILION, new_figure, plain
+
+Matrix = NDArray[np.float32]
+
+FITTED_ON = 5_000  # rows that the axes are computed from; more would hardly turn them
+NAMED = 10  # hits that are ringed, numbered and named; more would hide each other
+THUMBNAIL = 56  # pixels
+
+
+def project(vectors: Matrix, queries: Matrix) -> tuple[Matrix, Matrix]:
+    """PCA: `vectors` [n, d] and `queries` [m, d] along the two directions in which the vectors differ most.
+
+    Returns [n, 2] and [m, 2]. Fitted on the vectors alone, so the picture stays while queries change; each
+    axis points to where its largest weight is positive, so equal input gives an equal picture.
+    """
+    if not len(vectors):
+        return np.zeros((0, 2), np.float32), np.zeros((len(queries), 2), np.float32)
+    mean = vectors.mean(0)
+    sample = (vectors[:: -(-len(vectors) // FITTED_ON)] - mean).astype(np.float64)
+    axes = np.linalg.eigh(sample.T @ sample)[1][:, :-3:-1]  # [d, 2], the largest first
+    axes = axes * np.where(axes[np.abs(axes).argmax(0), [0, 1]] < 0, -1, 1)
+    axes = axes.astype(np.float32)
+    return (vectors - mean) @ axes, (queries - mean) @ axes
+
+
+def figure(
+    points: Matrix,
+    query_points: Matrix,
+    captions: Sequence[str],
+    highlighted: Sequence[int],
+    pictures: Sequence[str] = (),
+) -> Figure:
+    """Points [n, 2] as dots, query points [m, 2] as stars, the hits ringed, numbered by rank and named below.
+
+    `captions` are the n items', `highlighted` the hits' rows, best first. With `pictures`, the n files' paths,
+    each hit shows its own; a file that is gone is left out.
+    """
+    hits = list(highlighted)[:NAMED]
+    fig = new_figure(5, 5 + 0.24 * len(hits))
+    axes = fig.subplots()
+    axes.scatter(points[:, 0], points[:, 1], s=14, color=SKY, edgecolor="none", alpha=0.7, label="pictures")
+    axes.scatter(
+        points[hits, 0], points[hits, 1], s=110, facecolor="none", edgecolor=VERMILION, linewidth=2, label="hits"
+    )
+    for rank, hit in enumerate(hits, 1):
+        if pictures:
+            _show(axes, points[hit], pictures[hit])
+        axes.annotate(str(rank), points[hit], (7, 5), textcoords="offset points", fontsize=11, weight="bold", zorder=6)
+    axes.scatter(
+        query_points[:, 0],
+        query_points[:, 1],
+        s=320,
+        marker="*",
+        color=ORANGE,
+        edgecolor=BLACK,
+        linewidth=1.2,
+        label="query",
+        zorder=7,
+    )
+    axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    axes.margins(0.12)
+    fig.legend(loc="outside upper center", ncols=3, fontsize=10, frameon=False)
+    names = [f"{rank}  {plain(captions[hit], 46)}" for rank, hit in enumerate(hits, 1)]
+    axes.set_xlabel("\n".join(names), fontsize=10, loc="left")
+    return fig
+
+
+def _show(axes: Axes, point: Matrix, path: str) -> None:
+    try:
+        small = images.thumbnail(images.read(path).image, THUMBNAIL)
+    except UserError:
+        return
+    box = AnnotationBbox(
+        OffsetImage(np.asarray(small), zoom=0.6),
+        (float(point[0]), float(point[1])),
+        (22, -18),
+        boxcoords="offset points",
+        pad=0.1,
+        bboxprops={"edgecolor": VERMILION},
+    )
+    axes.add_artist(box)

@@ -1,0 +1,21 @@
+"""Retrieval: how far each result lies from the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from core.explain._style import BLUE, horizontal_bars, new_figure, plain
+from core.results import Hit
+
+SHOWN = 15
+
+
+def figure(hits: Sequence[Hit]) -> Figure:
+    """The cosine similarity of the query with each of the first results."""
+    shown = hits[:SHOWN]
+    names = [f"{rank}. {plain(hit.caption or hit.id, 34)}" for rank, hit in enumerate(shown, 1)]
+    fig = new_figure(7, 0.9 + 0.3 * len(shown))
+    horizontal_bars(fig.subplots(), names, [hit.score for hit in shown], BLUE, "cosine similarity with the query")
+    return fig

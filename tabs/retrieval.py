@@ -1,0 +1,380 @@
+"""Retrieval: find pictures by words, by a picture or by both, and captions by a picture."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import PIL.Image
+
+from core import images as door
+from core.bundled import NAME as BUNDLED
+from core.errors import UserError
+from core.explain import gallery_map, ranking
+from core.export import csv_text
+from core.galleries import AddReport, Gallery
+from core.models.base import DualEncoder
+from core.results import Hit
+from core.tasks import retrieval
+from core.uploads import captions_from, unpack
+from tabs import _base as base
+
+MINE = "mine"
+THUMBNAIL = 512  # pixels
+IDLE = 3600  # seconds after which a visit's own gallery is cleared away
+EXAMPLES = [
+    ["a cat playing with wool", None],
+    ["boats on a lake at sunset", None],
+    ["something to drink", None],
+    ["people making music", None],
+    ["", "dog-german-shepherd.jpg"],
+    ["at night", "coffee-cup-spoon.jpg"],
+]
+ABOUT = """Describe a picture and find it, or give a picture and find others like it. Words and pictures become vectors
+in one space; the nearest ones win."""
+HOW = """The bars are the **cosine similarities** that decided the order. The map squeezes the gallery's vectors into two
+dimensions (their two directions of greatest spread), with your query as a star: neighbours on the map are often, but
+not always, neighbours in the space, because two dimensions cannot hold them all."""
+MORE = """**Read more:** [CLIP](https://arxiv.org/abs/2103.00020) made retrieval by a shared space popular;
+[LanceDB](https://lancedb.github.io/lancedb/) keeps the galleries; the article
+[A Dive into Vision-Language Models](https://huggingface.co/blog/vision_language_pretraining), section “Contrastive Learning”."""
+
+
+def build(lab: base.Lab) -> None:
+    gr.Markdown(ABOUT)
+    mine = gr.State(None, time_to_live=IDLE)
+    with gr.Row():
+        with gr.Column(min_width=300, scale=2):
+            query = gr.Textbox(label="Words", placeholder="a cat playing with wool", max_lines=3)
+            image = base.PhotoInput(label="Or a picture", height=220)
+            with gr.Row():
+                find = gr.Button("Search pictures", variant="primary")
+                find_captions = gr.Button("Find captions")
+            gallery = gr.Dropdown(
+                _choices(lab, None),
+                value=BUNDLED,
+                label="Gallery",
+                allow_custom_value=True,
+                info="Make one of your own below",
+            )
+            with gr.Accordion("Options", open=False):
+                k = gr.Slider(1, retrieval.MAX_K, 12, step=1, label="Results")
+                model = base.model_picker(lab, DualEncoder)
+            examples = gr.Examples(
+                [[words, file and str(base.EXAMPLES / file)] for words, file in EXAMPLES],
+                inputs=[query, image],
+                label="Examples: choose one and it runs",
+                cache_examples=False,
+            )
+        with gr.Column(min_width=300, scale=3):
+            found = gr.Gallery(
+                label="Pictures found, best first", columns=3, height="auto", object_fit="contain", format="jpeg"
+            )
+            table = gr.Dataframe(label="Ranking", interactive=False, wrap=True)
+            download = gr.DownloadButton("Download the ranking as CSV")
+            with gr.Accordion("The ranking as JSON", open=False):
+                answer = gr.JSON(label="Ranking")
+    with gr.Accordion("How it works", open=True):
+        gr.Markdown(HOW)
+        with gr.Row():
+            with gr.Column(min_width=320):
+                plot = gr.Plot(label="Similarities of the results", show_label=False)
+            with gr.Column(min_width=320):
+                chart = gr.Plot(label="Map of the gallery", show_label=False)
+    with gr.Accordion("Show the code", open=False):
+        code = gr.Code(label="The same ranking with transformers", language="python", interactive=False)
+    with gr.Accordion("How good is it? Recall over the whole gallery", open=False):
+        _recall_panel(lab, gallery, model, mine)
+    with gr.Accordion("A gallery of your own", open=False):
+        _own_panel(lab, gallery, model, mine)
+    base.read_more(MORE)
+
+    @base.safe
+    def search(
+        query: str = "",
+        image: PIL.Image.Image | None = None,
+        gallery: str = BUNDLED,
+        k: float = 12,
+        model: str = "embedded",
+        mine: Gallery | None = None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds its progress bar by this default
+    ) -> tuple[Any, ...]:
+        """Find the k pictures of a gallery nearest to words, to a picture, or to the mean of both."""
+        chosen = _open(lab, gallery, mine)
+        base.fetch_model(lab, model, progress)
+        vector = retrieval.query_vector(lab.models, model, query, image)
+        hits = retrieval.search(lab.models, model, chosen, vector, k, base.stepper(progress, "Looking at the gallery"))
+        paths = {item.id: item.path for item in chosen.items}
+        pictures = [(_thumbnail(paths[hit.id]), hit.caption or hit.id) for hit in hits if hit.id in paths]
+        program = retrieval.program(
+            lab.models, model, _folder(chosen), query, base.file_name(image) if image else "", len(hits)
+        )
+        return (
+            pictures,
+            *_ranking(hits),
+            ranking.figure(hits),
+            _map(lab, model, chosen, vector, hits),
+            program,
+        )
+
+    @base.safe
+    def describe(
+        image: PIL.Image.Image | None,
+        gallery: str = BUNDLED,
+        k: float = 12,
+        model: str = "embedded",
+        mine: Gallery | None = None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        """Find the k captions of a gallery nearest to a picture."""
+        if image is None:
+            raise UserError("Choose a picture first: captions are found for a picture.")
+        chosen = _open(lab, gallery, mine)
+        base.fetch_model(lab, model, progress)
+        vector = retrieval.query_vector(lab.models, model, "", image)
+        hits = retrieval.search_captions(
+            lab.models, model, chosen, vector, k, base.stepper(progress, "Reading the captions")
+        )
+        return (
+            *_ranking(hits),
+            [],
+            ranking.figure(hits),
+            _map(lab, model, chosen, vector, hits),
+            "",
+        )
+
+    shown = [answer, table, download]
+    inputs = [query, image, gallery, k, model, mine]
+    outputs = [found, *shown, plot, chart, code]
+    find.click(search, inputs, outputs, api_name="search", scroll_to_output=True, **base.DEVICE)
+    query.submit(search, inputs, outputs, api_visibility="private", **base.DEVICE)
+    examples.load_input_event.then(
+        search, inputs, outputs, api_visibility="private", scroll_to_output=True, **base.DEVICE
+    )
+    find_captions.click(
+        describe, inputs[1:], [*shown, found, plot, chart, code], api_name="find_captions", **base.DEVICE
+    )
+
+
+def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
+    gr.Markdown(
+        "Every caption looks for its own picture, and every picture for its own caption. **Recall@k** is the share that "
+        "finds it among the first k. Below are the worst failures: what was asked for, and what came first instead."
+    )
+    measure = gr.Button("Measure")
+    table = gr.Dataframe(label="Recall", interactive=False)
+    failures = gr.Gallery(
+        label="Failures, words to pictures", columns=4, height="auto", object_fit="contain", format="jpeg"
+    )
+    missed = gr.Dataframe(label="Failures, pictures to words", interactive=False, wrap=True)
+
+    @base.safe
+    def recall(
+        gallery: str = BUNDLED,
+        model: str = "embedded",
+        mine: Gallery | None = None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        """Recall@1, 5 and 10 of a captioned gallery in both directions, with the worst failures."""
+        chosen = _open(lab, gallery, mine)
+        base.fetch_model(lab, model, progress)
+        words, pictures = retrieval.evaluate(
+            lab.models, model, chosen, base.stepper(progress, "Looking at the gallery")
+        )
+        paths = {item.id: item.path for item in chosen.items}
+        rows = [
+            [direction, *(round(found.at[at], 3) for at in (1, 5, 10))]
+            for direction, found in (("words to pictures", words), ("pictures to words", pictures))
+        ]
+        shown = [
+            (_thumbnail(paths[miss.got]), f"“{miss.query}” found this first; its own came at {miss.rank}")
+            for miss in words.failures
+        ]
+        misses = [[miss.query, miss.wanted, miss.got, miss.rank] for miss in pictures.failures]
+        return (
+            {"headers": ["direction", "R@1", "R@5", "R@10"], "data": rows},
+            shown,
+            {"headers": ["picture", "its caption", "came first", "rank of its own"], "data": misses},
+        )
+
+    measure.click(recall, [gallery, model, mine], [table, failures, missed], api_name="recall", **base.DEVICE)
+
+
+def _own_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
+    gr.Markdown(
+        "Add pictures, or one zip of them. A file `captions.csv` with the columns `file` and `caption` gives them captions. "
+        "The gallery is yours alone and is cleared away when you leave, unless you keep it."
+    )
+    files = gr.File(label="Pictures, a zip, captions.csv", file_count="multiple")
+    with gr.Row():
+        add = gr.Button("Add to my gallery", variant="primary")
+        stop = gr.Button("Stop")
+    status = gr.Markdown()
+    content = gr.Gallery(label="In my gallery", columns=6, height="auto", object_fit="contain", format="jpeg")
+    with gr.Row():
+        chosen = gr.Dropdown([], multiselect=True, label="Pictures to remove")
+        remove = gr.Button("Remove them")
+    view = [mine, status, content, chosen, gallery]
+
+    @base.safe
+    def add_pictures(
+        files: list[str] | None, model: str, mine: Gallery | None
+    ) -> Generator[tuple[Any, ...], None, None]:
+        if not files:
+            raise UserError("Choose some pictures or a zip first.")
+        into = mine if mine is not None else Gallery(MINE)
+        with tempfile.TemporaryDirectory() as folder:
+            captioned = captions_from(_unpacked(files, Path(folder)))
+            if not captioned:
+                raise UserError("There is no picture among these files.")
+            yield (into, "Reading the pictures …", *[gr.skip()] * 3)
+            steps = base.stoppable(lambda on_step, stop: into.add(captioned, on_step, stop))
+            report: AddReport = yield from _say(steps, "Reading the pictures")
+        if report.added:
+            look = base.stoppable(lambda on_step, stop: into.vectors(lab.models, model, on_step, stop))
+            yield from _say(look, "Looking at the pictures")
+        yield _view(lab, into, _report(report), select=True)
+
+    @base.safe
+    def remove_pictures(ids: list[str], mine: Gallery | None) -> tuple[Any, ...]:
+        if mine is None or not ids:
+            raise UserError("Choose the pictures to remove first.")
+        return _view(lab, mine, f"Removed {mine.remove(ids)}.", select=True)
+
+    adding = add.click(add_pictures, [files, model, mine], view, api_visibility="private", **base.DEVICE)
+    stop.click(
+        lambda mine: _view(lab, mine, "Stopped; what was finished is kept."),
+        mine,
+        view,
+        cancels=adding,
+        api_visibility="private",
+    )
+    remove.click(remove_pictures, [chosen, mine], view, api_visibility="private")
+    if lab.store is None:
+        gr.Markdown("*Galleries cannot be kept here: the app was started without `--galleries`.*")
+        return
+    with gr.Row():
+        name = gr.Textbox(label="Name", max_length=80, placeholder="holiday 2026")
+        keep = gr.Button("Keep my gallery under this name")
+        forget = gr.Button("Delete the kept gallery of this name", variant="stop")
+
+    @base.safe
+    def keep_gallery(name: str, mine: Gallery | None) -> tuple[Any, ...]:
+        if mine is None or not len(mine):
+            raise UserError("Your gallery is empty. Add some pictures first.")
+        kept = lab.store.keep(mine, name)
+        return f"Kept {len(kept)} pictures as “{kept.name}”.", gr.Dropdown(_choices(lab, mine), value=kept.name)
+
+    @base.safe
+    def delete_gallery(name: str, mine: Gallery | None) -> tuple[Any, ...]:
+        lab.store.delete(name)
+        return "Deleted.", gr.Dropdown(_choices(lab, mine), value=BUNDLED)
+
+    keep.click(keep_gallery, [name, mine], [status, gallery], api_visibility="private")
+    forget.click(delete_gallery, [name, mine], [status, gallery], api_visibility="private")
+    gr.on(
+        None, lambda: gr.Dropdown(_choices(lab, None)), None, gallery, api_visibility="private"
+    )  # when the page opens
+
+
+def _open(lab: base.Lab, name: str, mine: Gallery | None) -> Gallery:
+    """The gallery of that name; raises UserError if there is none."""
+    if name == BUNDLED:
+        return lab.bundled
+    if name == MINE:
+        if mine is None:
+            raise UserError("You have no gallery of your own yet. Make one below, under “A gallery of your own”.")
+        return mine
+    if lab.store is None:
+        raise UserError(f"There is no gallery called {str(name)[:80]!r}.")
+    return lab.store.open(str(name))
+
+
+def _choices(lab: base.Lab, mine: Gallery | None) -> list[tuple[str, str]]:
+    choices = [(f"The lab's {len(lab.bundled)} pictures", BUNDLED)]
+    if mine is not None and len(mine):
+        choices.append((f"My gallery ({len(mine)})", MINE))
+    try:
+        kept = lab.store.names() if lab.store else []
+    except UserError:
+        kept = []
+    return choices + [(name, name) for name in kept]
+
+
+def _unpacked(files: list[str], folder: Path) -> dict[Path, str]:
+    """All files, those inside zips too, each with the name it came under."""
+    found: dict[Path, str] = {}
+    for number, file in enumerate(map(Path, files)):
+        if file.suffix.lower() == ".zip":
+            found.update(unpack(file, folder / str(number)))
+        else:
+            found[file] = file.name
+    return found
+
+
+def _say(steps: Generator[tuple[int, int], None, Any], what: str) -> Generator[tuple[Any, ...], None, Any]:
+    """Steps as updates of the status line alone."""
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            return end.value
+        yield (gr.skip(), f"{what}: {done} of {total}", *[gr.skip()] * 3)
+
+
+def _view(lab: base.Lab, mine: Gallery | None, status: str, select: bool = False) -> tuple[Any, ...]:
+    """The panel as it stands now, in the order of its outputs."""
+    items = mine.items if mine is not None else ()
+    names = [(item.caption or item.id, item.id) for item in items]
+    value = {"value": MINE if items else BUNDLED} if select else {}
+    return (
+        mine,
+        status,
+        [(_thumbnail(item.path, 160), item.caption or item.id) for item in items[:60]],
+        gr.Dropdown(names, value=[]),
+        gr.Dropdown(_choices(lab, mine), **value),
+    )
+
+
+def _report(report: AddReport) -> str:
+    said = [f"Added {len(report.added)}."]
+    if report.skipped:
+        said.append(f"Left out {len(report.skipped)}:")
+        said += [f"- {_as_text(name)}: {reason}" for name, reason in report.skipped[:20]]
+    return "\n".join(said)
+
+
+def _as_text(name: str) -> str:
+    """A file name inside Markdown, with nothing in it taken for markup."""
+    return "`" + name.replace("`", "'") + "`"
+
+
+def _ranking(hits: list[Hit]) -> tuple[Any, ...]:
+    """JSON, table and CSV."""
+    answer = [{"id": hit.id, "score": round(hit.score, 6), "caption": hit.caption} for hit in hits]
+    header = ["#", "cosine", "caption", "id"]
+    rows = [[rank, round(hit.score, 4), hit.caption, hit.id] for rank, hit in enumerate(hits, 1)]
+    return answer, {"headers": header, "data": rows}, base.write_file("ranking.csv", csv_text(header, rows))
+
+
+def _map(lab: base.Lab, model: str, gallery: Gallery, query: Any, hits: list[Hit]) -> Any:
+    items = gallery.items
+    points, star = gallery_map.project(gallery.vectors(lab.models, model, items=items), query[None])
+    place = {item.id: index for index, item in enumerate(items)}
+    found = list(dict.fromkeys(place[hit.id] for hit in hits if hit.id in place))
+    return gallery_map.figure(points, star, [item.caption for item in items], found)
+
+
+def _folder(gallery: Gallery) -> str:
+    """The folder named in the shown program: ours, or one that the visitor puts in its place."""
+    return "assets/gallery/pictures" if gallery.name == BUNDLED else "my-pictures"
+
+
+def _thumbnail(path: str, side: int = THUMBNAIL) -> PIL.Image.Image:
+    return door.thumbnail(door.read(path).image, side)
+
+
+TAB = base.Tab("retrieval", "Retrieval", 40, build)

@@ -1,0 +1,79 @@
+"""The contract of /classify and /classify_many, through gradio_client."""
+
+import csv
+
+import pytest
+from gradio_client import handle_file
+from gradio_client.exceptions import AppError
+
+from tabs._base import EXAMPLES
+
+CAT, DOG = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg")), handle_file(str(EXAMPLES / "dog-german-shepherd.jpg"))
+
+
+def confidences(label):
+    return {entry["label"]: entry["confidence"] for entry in label["confidences"]}
+
+
+def test_defaults_answer_with_label_confidences(client):
+    first = client.predict(CAT, "cat, dog, horse, bird", api_name="/classify")[0]
+    assert first["label"] == "cat"
+    assert sum(confidences(first).values()) == pytest.approx(1, abs=1e-4)
+    assert confidences(first)["cat"] > 0.8
+
+
+def test_every_part_of_the_answer(client):
+    options = {"template": "a photo of a {}\n{}", "scoring": "independent", "model": "embedded"}
+    answer, note, table, download, plot, anchors, code = client.predict(
+        CAT, "cat\ndog\ncat", **options, api_name="/classify"
+    )
+    assert confidences(answer)["cat"] > 5 * confidences(answer)["dog"]
+    assert "three in ten" in note
+    assert [row[0] for row in table["data"]] == ["cat", "dog"]
+    with open(download) as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[0]["score"]) == pytest.approx(confidences(answer)["cat"], abs=1e-4)
+    assert plot["type"] == anchors["type"] == "matplotlib"
+    assert "kitten-yarn-ball.jpg" in code
+    assert "torch.sigmoid" in code
+
+
+def test_a_published_model_answers_through_the_same_door(client):
+    answer, *_, anchors, _code = client.predict(
+        CAT, "cat, dog", scoring="cosine", model="openai/clip-vit-base-patch32", api_name="/classify"
+    )
+    assert set(confidences(answer)) == {"cat", "dog"}
+    assert anchors is None
+
+
+def test_many_pictures_make_a_matrix(client):
+    answer, _, table, _, plot, _, _ = client.predict([CAT, DOG], "cat, dog", api_name="/classify_many")
+    assert answer is None or not answer.get("confidences")
+    best = {row[4]: max((r for r in table["data"] if r[4] == row[4]), key=lambda r: r[1])[0] for row in table["data"]}
+    assert best == {"kitten-yarn-ball.jpg": "cat", "dog-german-shepherd.jpg": "dog"}
+    assert plot["plot"].startswith("data:image/")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((None, "cat"), "Choose a picture first"),
+        ((CAT, " , "), "at least one label"),
+        ((CAT, "cat", "a photo"), "needs {} once"),
+        ((CAT, "x" * 300_000), "at most 200,000 are read"),
+        ((CAT, "cat", "a photo of a {}", "magic"), "magic"),
+        ((CAT, "cat", "a photo of a {}", "softmax", "nobody/nothing"), "nobody/nothing"),
+    ],
+)
+def test_what_cannot_be_answered_gets_a_hint(client, arguments, message):
+    with pytest.raises((AppError, ValueError), match=message):
+        client.predict(*arguments, api_name="/classify")
+
+
+def test_markup_and_odd_text_pass_through_as_text(client):
+    labels = "<img src=x onerror=alert(1)>\n🐈\nقطة\n=cmd()\n$x^"
+    answer, _, _, download, plot, _, _ = client.predict(CAT, labels, api_name="/classify")
+    assert set(confidences(answer)) == set(labels.split("\n"))
+    with open(download) as file:
+        assert "'=cmd()" in file.read()
+    assert plot is not None
