@@ -98,7 +98,7 @@ def _check(entries: list[zipfile.ZipInfo], budget: int) -> None:
         raise _too_many()
     for entry in entries:
         parts = _parts(entry.filename)
-        if parts[0] == "" or ":" in parts[0] or ".." in parts:
+        if parts[0] == "" or re.match("[A-Za-z]:", parts[0]) or ".." in parts:
             raise UserError("This zip holds a file that would land outside its folder. Pack the pictures again.")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise UserError("This zip holds a link to another file. Pack the pictures themselves.")

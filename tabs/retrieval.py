@@ -33,6 +33,9 @@ EXAMPLES = [
     ["", "dog-german-shepherd.jpg"],
     ["at night", "coffee-cup-spoon.jpg"],
 ]
+RECALL = ["direction", "R@1", "R@5", "R@10"]
+MISSED = ["picture", "its caption", "came first", "rank of its own"]
+HEADER = ["#", "cosine", "caption", "id"]
 ABOUT = """Describe a picture and find it, or give a picture and find others like it. Words and pictures become vectors
 in one space; the nearest ones win."""
 HOW = """The bars are the **cosine similarities** that decided the order. The map squeezes the gallery's vectors into two
@@ -73,7 +76,7 @@ def build(lab: base.Lab) -> None:
             found = gr.Gallery(
                 label="Pictures found, best first", columns=3, height="auto", object_fit="contain", format="jpeg"
             )
-            table = gr.Dataframe(label="Ranking", interactive=False, wrap=True)
+            table = gr.Dataframe(label="Ranking", headers=HEADER, interactive=False, wrap=True)
             download = gr.DownloadButton("Download the ranking as CSV")
             with gr.Accordion("The ranking as JSON", open=False):
                 answer = gr.JSON(label="Ranking")
@@ -165,11 +168,11 @@ def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine:
         "finds it among the first k. Below are the worst failures: what was asked for, and what came first instead."
     )
     measure = gr.Button("Measure")
-    table = gr.Dataframe(label="Recall", interactive=False)
+    table = gr.Dataframe(label="Recall", headers=RECALL, interactive=False)
     failures = gr.Gallery(
         label="Failures, words to pictures", columns=4, height="auto", object_fit="contain", format="jpeg"
     )
-    missed = gr.Dataframe(label="Failures, pictures to words", interactive=False, wrap=True)
+    missed = gr.Dataframe(label="Failures, pictures to words", headers=MISSED, interactive=False, wrap=True)
 
     @base.safe
     def recall(
@@ -195,9 +198,9 @@ def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine:
         ]
         misses = [[miss.query, miss.wanted, miss.got, miss.rank] for miss in pictures.failures]
         return (
-            {"headers": ["direction", "R@1", "R@5", "R@10"], "data": rows},
+            {"headers": RECALL, "data": rows},
             shown,
-            {"headers": ["picture", "its caption", "came first", "rank of its own"], "data": misses},
+            {"headers": MISSED, "data": misses},
         )
 
     measure.click(recall, [gallery, model, mine], [table, failures, missed], api_name="recall", **base.DEVICE)
@@ -355,9 +358,8 @@ def _as_text(name: str) -> str:
 def _ranking(hits: list[Hit]) -> tuple[Any, ...]:
     """JSON, table and CSV."""
     answer = [{"id": hit.id, "score": round(hit.score, 6), "caption": hit.caption} for hit in hits]
-    header = ["#", "cosine", "caption", "id"]
     rows = [[rank, round(hit.score, 4), hit.caption, hit.id] for rank, hit in enumerate(hits, 1)]
-    return answer, {"headers": header, "data": rows}, base.write_file("ranking.csv", csv_text(header, rows))
+    return answer, {"headers": HEADER, "data": rows}, base.write_file("ranking.csv", csv_text(HEADER, rows))
 
 
 def _map(lab: base.Lab, model: str, gallery: Gallery, query: Any, hits: list[Hit]) -> Any:

@@ -26,6 +26,7 @@ EXAMPLES = [
     ["mariachi-band.jpg", "musicians playing guitars, people eating dinner, a football team, an empty street"],
     ["rowing-boats-shore.jpg", "boats, cars, bicycles, trains"],
 ]
+HEADER = ["label", "score", "cosine", "logit", "picture"]
 ABOUT = """Type some labels, and a model that was never trained on them says which one describes your picture.
 It compares the picture with the sentence “a photo of a *label*” for each label."""
 HOW = """The bars are the quantities that decided: the **cosine similarity** of the picture with each label's
@@ -42,10 +43,10 @@ def build(lab: base.Lab) -> None:
     with gr.Row():
         with gr.Column(min_width=300):
             with gr.Tabs():
-                with gr.Tab("One picture"):
+                with gr.Tab("One picture") as one:
                     image = base.PhotoInput(label="Your picture", height=300)
                     run_one = gr.Button("Classify", variant="primary")
-                with gr.Tab("Many pictures"):
+                with gr.Tab("Many pictures") as many:
                     files = gr.File(
                         label=f"Your pictures, up to {MAX_PICTURES}", file_count="multiple", file_types=["image"]
                     )
@@ -71,8 +72,9 @@ def build(lab: base.Lab) -> None:
                 model = base.model_picker(lab, DualEncoder)
         with gr.Column(min_width=300):
             answer = gr.Label(label="Answer", num_top_classes=10)
+            heat_map = gr.Plot(label="Every picture against every label", visible=False, show_label=False)
             note = gr.Markdown()
-            table = gr.Dataframe(label="All scores", interactive=False, wrap=True)
+            table = gr.Dataframe(label="All scores", headers=HEADER, interactive=False, wrap=True)
             download = gr.DownloadButton("Download as CSV")
     options = [labels, template, scoring, model]
     with gr.Accordion("How it works", open=True):
@@ -133,17 +135,21 @@ def build(lab: base.Lab) -> None:
         result = zero_shot.classify(lab.models, model, pictures, names, templates, scoring, step)
         titles = [file.replace("\\", "/").rsplit("/", 1)[-1] for file in files]
         return (
-            None,
-            *_shared(result, titles),
             matrix.figure(result, titles),
+            *_shared(result, titles),
+            matrix.figure(result, titles, before=True),
             None,
             zero_shot.program(lab.models, model, titles, names, templates, scoring),
         )
 
-    outputs = [answer, note, table, download, plot, anchor_plot, code]
+    shared = [note, table, download, plot, anchor_plot, code]
+    outputs, many_outputs = [answer, *shared], [heat_map, *shared]
+    visible, hidden = gr.update(visible=True), gr.update(visible=False)
+    one.select(lambda: (visible, hidden), None, [answer, heat_map], queue=False, api_visibility="private")
+    many.select(lambda: (hidden, visible), None, [answer, heat_map], queue=False, api_visibility="private")
     run_one.click(classify, [image, *options], outputs, api_name="classify", scroll_to_output=True, **base.DEVICE)
     run_many.click(
-        classify_many, [files, *options], outputs, api_name="classify_many", scroll_to_output=True, **base.DEVICE
+        classify_many, [files, *options], many_outputs, api_name="classify_many", scroll_to_output=True, **base.DEVICE
     )
     examples.load_input_event.then(
         classify, [image, *options], outputs, api_visibility="private", scroll_to_output=True, **base.DEVICE
@@ -153,7 +159,7 @@ def build(lab: base.Lab) -> None:
         None,
         [files, labels],
         api_visibility="private",
-    ).then(classify_many, [files, *options], outputs, api_visibility="private", **base.DEVICE)
+    ).then(classify_many, [files, *options], many_outputs, api_visibility="private", **base.DEVICE)
 
 
 def _shared(result: Classification, titles: list[str]) -> tuple[Any, ...]:
@@ -165,14 +171,13 @@ def _shared(result: Classification, titles: list[str]) -> tuple[Any, ...]:
             if result.calibrated
             else f"This model was never calibrated: each label is weighed against “{zero_shot.NEUTRAL}” alone, so read the numbers as a ranking."
         )
-    header = ["label", "score", "cosine", "logit", "picture"]
     rows = [
         [label, round(score, 5), round(cosine, 5), round(logit, 4), title]
         for title, *columns in zip(titles, result.scores, result.similarities, result.logits, strict=True)
         for label, score, cosine, logit in zip(result.labels, *columns, strict=True)
     ]
-    file = base.write_file("zero-shot.csv", csv_text(header, rows))
-    return note, {"headers": header, "data": rows}, file
+    file = base.write_file("zero-shot.csv", csv_text(HEADER, rows))
+    return note, {"headers": HEADER, "data": rows}, file
 
 
 def _anchor_figure(

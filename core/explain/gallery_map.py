@@ -44,22 +44,25 @@ def figure(
     highlighted: Sequence[int],
     pictures: Sequence[str] = (),
 ) -> Figure:
-    """Points [n, 2] as dots, query points [m, 2] as stars, the hits ringed, numbered by rank and named below.
+    """Points [n, 2] as dots, query points [m, 2] as stars; the hits ringed, numbered by rank and named below.
 
     `captions` are the n items', `highlighted` the hits' rows, best first. With `pictures`, the n files' paths,
-    each hit shows its own; a file that is gone is left out.
+    each number has its picture beside it; a file that is gone is left out.
     """
     hits = list(highlighted)[:NAMED]
     fig = new_figure(5, 5 + 0.24 * len(hits))
     axes = fig.subplots()
     axes.scatter(points[:, 0], points[:, 1], s=14, color=SKY, edgecolor="none", alpha=0.7, label="pictures")
     axes.scatter(
-        points[hits, 0], points[hits, 1], s=110, facecolor="none", edgecolor=VERMILION, linewidth=2, label="hits"
+        points[hits, 0],
+        points[hits, 1],
+        s=110,
+        facecolor="none",
+        edgecolor=VERMILION,
+        linewidth=2,
+        label="hits",
+        zorder=4,
     )
-    for rank, hit in enumerate(hits, 1):
-        if pictures:
-            _show(axes, points[hit], pictures[hit])
-        axes.annotate(str(rank), points[hit], (7, 5), textcoords="offset points", fontsize=11, weight="bold", zorder=6)
     axes.scatter(
         query_points[:, 0],
         query_points[:, 1],
@@ -69,27 +72,40 @@ def figure(
         edgecolor=BLACK,
         linewidth=1.2,
         label="query",
-        zorder=7,
+        zorder=5,
     )
+    _number(axes, points, hits, pictures)
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
-    axes.margins(0.12)
+    axes.margins(0.08)
     fig.legend(loc="outside upper center", ncols=3, fontsize=10, frameon=False)
-    names = [f"{rank}  {plain(captions[hit], 46)}" for rank, hit in enumerate(hits, 1)]
+    names = [f"{rank}  {plain(captions[hit], 56)}" for rank, hit in enumerate(hits, 1)]
     axes.set_xlabel("\n".join(names), fontsize=10, loc="left")
     return fig
 
 
-def _show(axes: Axes, point: Matrix, path: str) -> None:
+def _number(axes: Axes, points: Matrix, hits: list[int], pictures: Sequence[str]) -> None:
+    """Numbers in a column on the right, from the top down as their rings lie: hits crowd, numbers must not."""
+    by_height = sorted(enumerate(hits, 1), key=lambda ranked: -points[ranked[1], 1])
+    for place, (rank, hit) in enumerate(by_height):
+        height = 1 - (place + 0.5) / len(hits)
+        axes.annotate(
+            str(rank),
+            points[hit],
+            (1.02, height),
+            textcoords="axes fraction",
+            fontsize=12,
+            weight="bold",
+            va="center",
+            arrowprops={"arrowstyle": "-", "color": VERMILION, "linewidth": 0.7},
+        )
+        if pictures:
+            _show(axes, (1.15, height), pictures[hit])
+
+
+def _show(axes: Axes, place: tuple[float, float], path: str) -> None:
     try:
         small = images.thumbnail(images.read(path).image, THUMBNAIL)
     except UserError:
         return
-    box = AnnotationBbox(
-        OffsetImage(np.asarray(small), zoom=0.6),
-        (float(point[0]), float(point[1])),
-        (22, -18),
-        boxcoords="offset points",
-        pad=0.1,
-        bboxprops={"edgecolor": VERMILION},
-    )
-    axes.add_artist(box)
+    image = OffsetImage(np.asarray(small), zoom=0.6)
+    axes.add_artist(AnnotationBbox(image, place, xycoords="axes fraction", frameon=False, pad=0))

@@ -10,17 +10,21 @@ from core.explain._style import new_figure, plain
 from core.results import Classification
 
 
-def figure(result: Classification, names: Sequence[str]) -> Figure:
-    """Rows are pictures, columns labels; numbers are left out where they would not fit."""
-    rows, columns = len(result.scores), len(result.labels)
+def figure(result: Classification, names: Sequence[str], before: bool = False) -> Figure:
+    """Rows are pictures, columns labels; numbers are left out where they would not fit.
+
+    `before` shows the cosine similarities that went into the scoring instead of the scores.
+    """
+    values = result.similarities if before else result.scores
+    rows, columns = len(values), len(result.labels)
     fig = new_figure(min(3 + 0.8 * columns, 16), min(1.8 + 0.45 * rows, 20))
     axes = fig.subplots()
-    image = axes.imshow(result.scores, aspect="auto", cmap="cividis")
+    image = axes.imshow(values, aspect="auto", cmap="cividis")
     axes.set_xticks(range(columns), [plain(label, 24) for label in result.labels], rotation=40, ha="right")
     axes.set_yticks(range(rows), [plain(name, 24) for name in names])
     if rows * columns <= 400:
-        middle = (min(map(min, result.scores)) + max(map(max, result.scores))) / 2
-        for i, row in enumerate(result.scores):
+        middle = (min(map(min, values)) + max(map(max, values))) / 2
+        for i, row in enumerate(values):
             for j, score in enumerate(row):
                 axes.text(
                     j,
@@ -31,5 +35,5 @@ def figure(result: Classification, names: Sequence[str]) -> Figure:
                     fontsize=9,
                     color="black" if score > middle else "white",
                 )
-    fig.colorbar(image, ax=axes, label=result.scoring, shrink=0.8)
+    fig.colorbar(image, ax=axes, label="cosine similarity" if before else result.scoring, shrink=0.8)
     return fig

@@ -181,6 +181,7 @@ def from_folder(model_class: Any, path: Path, dtype: torch.dtype) -> Any:
         raise UserError(
             f"The model in {path.name!r} has no safetensors weights. Pickled weights (.bin, .pt) are never loaded, because they can run code: convert them with save_pretrained first."
         )
+    hide_progress()
     model, found = model_class.from_pretrained(
         path,
         dtype=dtype,
@@ -195,6 +196,13 @@ def from_folder(model_class: Any, path: Path, dtype: torch.dtype) -> Any:
             f"The model in {path.name!r} lacks {len(missing)} weights of a {model_class.__name__}, such as {min(missing)}. Choose another."
         )
     return model
+
+
+def hide_progress() -> None:
+    """No progress bar in the terminal for reading weights from the disk: a server's log is no place for one."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def unit(vectors: Tensor) -> Tensor:

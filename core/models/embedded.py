@@ -19,7 +19,7 @@ from PIL import Image
 from core.errors import UserError
 from core.models import EMBEDDED, Family, register
 from core.models._asif import relative
-from core.models.base import AnchoredEncoder, Scale, Spec, weight_bytes
+from core.models.base import AnchoredEncoder, Scale, Spec, hide_progress, weight_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -137,6 +137,7 @@ def text_tower() -> tuple[Any, Any]:
     import torch
     from transformers import AutoModel, AutoTokenizer
 
+    hide_progress()
     folder = text_folder()
     model = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True, local_files_only=True)
     return model, AutoTokenizer.from_pretrained(folder, local_files_only=True)

@@ -148,12 +148,15 @@ def recall(
 ) -> Recall:
     """Recall@k: the share of queries with a right gallery row among the first k.
 
-    `right[q]` are the gallery rows that answer query q. With names given, the worst `failures` come too.
+    `right[q]` are the gallery rows that answer query q. Ties go by position, as in `top_k`: a model to which
+    all is one would be right every time if they went to the right answer. With names given, the worst `failures` come too.
     """
     ranks, firsts = [], []
     for query, answers in zip(queries, right, strict=True):
         scores = gallery @ query
-        ranks.append(1 + int((scores > scores[list(answers)].max()).sum()))
+        best = scores[list(answers)].max()
+        place = min(answer for answer in answers if scores[answer] == best)
+        ranks.append(1 + int((scores > best).sum() + (scores[:place] == best).sum()))
         firsts.append(int(scores.argmax()))
     worst = sorted((q for q, rank in enumerate(ranks) if rank > 1), key=lambda q: -ranks[q])[:failures]
     return Recall(

@@ -248,17 +248,27 @@ def test_what_was_saved_survives_kill_9(local, tmp_path):
     assert models.pictures == 80 - 48  # three saves of 16 were done
 
 
-def test_killed_while_keeping_leaves_no_half_gallery(local, gallery, monkeypatch):
-    monkeypatch.setattr(Store, "_claim", lambda *_: os._exit(9))
-    pid = os.fork() if False else None  # lancedb does not survive a fork; the same state is made by hand below
-    assert pid is None
-    monkeypatch.undo()
-    monkeypatch.setattr(Store, "_claim", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    with pytest.raises(KeyboardInterrupt):
-        Store(**local).keep(gallery, "a")
-    monkeypatch.undo()
+def test_a_half_kept_gallery_is_never_seen(local, gallery, monkeypatch, tmp_path):
+    die = "import os; Store._claim = lambda *_: os._exit(9); Store(sys.argv[1], Path(sys.argv[2])).keep(mine, 'a')"
+    mine = f"mine = galleries.Gallery('v'); mine.add([({str(tmp_path / 'in' / 'p0.png')!r}, '')])"
+    code = "\n".join([*CHILD.splitlines()[:6], mine, die])
+    assert subprocess.run([sys.executable, "-c", code, local["place"], str(local["pictures"])]).returncode == 9
+    assert len(list(local["pictures"].iterdir())) == 1  # what the killed one left
     assert Store(**local).names() == []
     assert facts(Store(**local).keep(gallery, "a")) == facts(gallery)
+
+
+def test_a_keep_that_fails_leaves_nothing(local, gallery, monkeypatch):
+    store = Store(**local)
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "_claim", fail)
+    with pytest.raises(KeyboardInterrupt):
+        store.keep(gallery, "a")
+    assert list(local["pictures"].iterdir()) == []
+    assert store.tables("gallery") == []
 
 
 @pytest.mark.parametrize("where", ["file", "no server", "no bucket", "wrong scheme"])

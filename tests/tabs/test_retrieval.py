@@ -1,0 +1,134 @@
+"""The contract of /search, /find_captions and /recall, and a gallery of a visitor's own."""
+
+import csv
+import zipfile
+
+import pytest
+from gradio_client import handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from core.bundled import FOLDER, bundled
+from core.engine import Engine
+from core.galleries import Gallery
+from core.models import EMBEDDED, Models
+from core.settings import Settings
+from core.tasks import retrieval
+from tabs import retrieval as tab
+from tabs._base import EXAMPLES, Lab
+
+DOG = handle_file(str(EXAMPLES / "dog-german-shepherd.jpg"))
+
+
+@pytest.fixture(scope="module")
+def lab(settings):
+    return Lab(settings, Models(Engine(settings)), bundled(), None)
+
+
+def test_words_find_pictures(client):
+    found, answer, table, download, plot, chart, code = client.predict(
+        "rowing boats on a lake at sunset", api_name="/search"
+    )
+    assert answer[0]["id"] == "rowing-boats-shore"
+    assert set(answer[0]) == {"id", "score", "caption"}
+    assert [entry["score"] for entry in answer] == sorted((entry["score"] for entry in answer), reverse=True)
+    assert len(found) == len(answer) == len(table["data"]) == 12
+    assert [entry["caption"] for entry in found] == [entry["caption"] for entry in answer]
+    assert Image.open(found[0]["image"]).size[0] > 100
+    with open(download) as file:
+        assert next(csv.DictReader(file))["id"] == "rowing-boats-shore"
+    assert plot["type"] == chart["type"] == "matplotlib"
+    assert "rowing boats on a lake at sunset" in code
+
+
+def test_a_picture_finds_its_like_and_both_are_averaged(client):
+    by_picture = client.predict("", DOG, k=5, api_name="/search")[1]
+    assert by_picture[0]["id"] == "dog-german-shepherd"
+    assert not any("cat" in entry["id"] or "kitten" in entry["id"] for entry in by_picture)
+    both = client.predict("a cat", DOG, k=5, api_name="/search")[1]
+    assert "dog-german-shepherd" in [entry["id"] for entry in both]
+    assert any("cat" in entry["id"] or "kitten" in entry["id"] for entry in both)
+
+
+def test_a_picture_finds_captions(client):
+    answer, table, *_ = client.predict(DOG, k=3, api_name="/find_captions")
+    assert answer[0]["caption"] == "A German shepherd dog stands on dry grass with its tongue out."
+    assert table["data"][0][2] == answer[0]["caption"]
+
+
+def test_recall_over_the_bundled_gallery(client):
+    table, failures, missed = client.predict(api_name="/recall")
+    (words, *t2i), (pictures, *i2t) = table["data"]
+    assert (words, pictures) == ("words to pictures", "pictures to words")
+    assert t2i[0] > 0.4
+    assert i2t[0] > 0.4
+    assert t2i == sorted(t2i)
+    assert failures
+    assert missed["data"][0][3] > 1
+
+
+def test_a_published_model_searches_too(client):
+    answer = client.predict("a cat", k=2, model="openai/clip-vit-base-patch32", api_name="/search")[1]
+    assert len(answer) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"query": " "}, "Say what you are looking for"),
+        ({"query": "x" * 501}, "at most 500"),
+        ({"query": "a", "k": 0}, "between 1 and 100|minimum"),
+        ({"query": "a", "k": 9999}, "between 1 and 100|maximum"),
+        ({"query": "a", "gallery": "mine"}, "no gallery of your own"),
+        ({"query": "a", "gallery": "../../etc"}, "no gallery called"),
+    ],
+)
+def test_what_cannot_be_answered_gets_a_hint(client, arguments, message):
+    with pytest.raises((AppError, ValueError), match=message):
+        client.predict(api_name="/search", **arguments)
+
+
+@pytest.mark.parametrize(("text", "picture"), [("a dog", False), ("", True), ("at night", True)])
+def test_the_shown_program_gives_the_same_ranking(lab, tmp_path, capsys, text, picture):
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    names = ["cat-chelsea", "dogs-doorway", "horses-herd-foal", "coffee-cup-spoon"]
+    found = [name for name in names if (FOLDER / "pictures" / f"{name}.jpg").exists()]
+    for name in found:
+        (pictures / f"{name}.jpg").write_bytes((FOLDER / "pictures" / f"{name}.jpg").read_bytes())
+    gallery = Gallery("test", pictures, [item for item in lab.bundled.items if item.id in found])
+    query = EXAMPLES / "dog-german-shepherd.jpg"
+    image = Image.open(query).convert("RGB") if picture else None
+    vector = retrieval.query_vector(lab.models, EMBEDDED, text, image)
+    hits = retrieval.search(lab.models, EMBEDDED, gallery, vector, 3)
+    program = retrieval.program(lab.models, EMBEDDED, str(pictures), text, str(query) if picture else "", 3)
+    exec(compile(program, "program", "exec"), {})
+    printed = [line.split(" ") for line in capsys.readouterr().out.strip().splitlines()]
+    assert [name for _, name in printed] == [hit.id for hit in hits]
+    assert [float(score) for score, _ in printed] == pytest.approx([hit.score for hit in hits], abs=2e-4)
+
+
+def test_a_gallery_from_a_zip_with_captions_and_its_removal(tmp_path):
+    archive = tmp_path / "pictures.zip"
+    with zipfile.ZipFile(archive, "w") as packed:
+        packed.write(EXAMPLES / "kitten-yarn-ball.jpg", "in/kitten.jpg")
+        packed.writestr("captions.csv", "file,caption\nkitten.jpg,my kitten\n")
+        packed.writestr("broken.png", b"no picture")
+    files = tab._unpacked([str(archive)], tmp_path / "out")
+    gallery = Gallery(tab.MINE)
+    report = gallery.add(tab.captions_from(files))
+    assert [item.caption for item in report.added] == ["my kitten"]
+    assert "broken" in report.skipped[0][0]
+    assert "Left out 1" in tab._report(report)
+    gallery.remove([report.added[0].id])
+    assert not list(gallery.folder.iterdir())
+
+
+def test_galleries_may_not_be_kept_without_a_place():
+    settings = Settings.from_args(["--host", "0.0.0.0"], env={})
+    import app
+
+    page = app.build(settings)
+    buttons = [block.value for block in page.blocks.values() if type(block).__name__ == "Button"]
+    assert "Add to my gallery" in buttons
+    assert "Keep my gallery under this name" not in buttons
