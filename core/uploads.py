@@ -114,7 +114,7 @@ def _copy(source: IO[bytes], target: IO[bytes], budget: int) -> int:
     Returns the bytes written. Raises UserError beyond `budget`: sizes in an archive's headers can lie.
     """
     done = 0
-    while done <= MAX_BYTES and (block := source.read(min(2**16, MAX_BYTES + 1 - done))):
+    while block := source.read(min(2**16, MAX_BYTES + 1 - done)):
         done += len(block)
         if done > budget:
             raise _too_large()

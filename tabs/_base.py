@@ -6,7 +6,6 @@ import functools
 import html
 import inspect
 import logging
-import tempfile
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from typing import Any
 import gradio as gr
 import PIL.Image
 from gradio.data_classes import ImageData
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
 
 from core import images
 from core.engine import OnStep
@@ -123,12 +124,20 @@ def model_picker(lab: Lab, needs: type[Model]) -> gr.Dropdown:
     specs = lab.models.specs(needs)
     published = [spec.id for spec in specs if spec.family != "embedded" and spec.path is None]
     default = published[0] if lab.settings.profile == "hub" and published else specs[0].id
-    return gr.Dropdown(
-        [(lab.models.label(spec.id), spec.id) for spec in specs],
+
+    def choices() -> list[tuple[str, str]]:
+        return [(lab.models.label(spec.id), spec.id) for spec in specs]
+
+    picker = gr.Dropdown(
+        choices(),
         value=default,
         label="Model",
         info="The embedded one needs no network. Others are downloaded once, when first used.",
     )
+    gr.on(
+        None, lambda: gr.Dropdown(choices()), None, picker, api_visibility="private"
+    )  # when a page opens: some are here by now
+    return picker
 
 
 def fetch_model(lab: Lab, name: str, progress: gr.Progress) -> None:
@@ -183,10 +192,8 @@ def stoppable(work: Work) -> Generator[tuple[int, int], None, Any]:
 
 
 def write_file(name: str, text: str) -> str:
-    """A file for a visitor to download, in a folder of its own; Gradio moves it to its cache and clears it away."""
-    path = Path(tempfile.mkdtemp(prefix="vlm-lab-")) / name
-    path.write_text(text, encoding="utf-8")
-    return str(path)
+    """A file for a visitor to download, in Gradio's cache, which is cleared of what is an hour old."""
+    return save_bytes_to_cache(text.encode(), name, get_upload_folder())
 
 
 def read_more(text: str) -> None:

@@ -224,10 +224,14 @@ def _own_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr
 
     @base.safe
     def add_pictures(
-        files: list[str] | None, model: str, mine: Gallery | None
+        files: list[str] | None,
+        model: str,
+        mine: Gallery | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Generator[tuple[Any, ...], None, None]:
         if not files:
             raise UserError("Choose some pictures or a zip first.")
+        base.fetch_model(lab, model, progress)
         into = mine if mine is not None else Gallery(MINE)
         with tempfile.TemporaryDirectory() as folder:
             captioned = captions_from(_unpacked(files, Path(folder)))
@@ -235,10 +239,10 @@ def _own_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr
                 raise UserError("There is no picture among these files.")
             yield (into, "Reading the pictures …", *[gr.skip()] * 3)
             steps = base.stoppable(lambda on_step, stop: into.add(captioned, on_step, stop))
-            report: AddReport = yield from _say(steps, "Reading the pictures")
+            report: AddReport = yield from _say(steps, "Reading the pictures", progress)
         if report.added:
             look = base.stoppable(lambda on_step, stop: into.vectors(lab.models, model, on_step, stop))
-            yield from _say(look, "Looking at the pictures")
+            yield from _say(look, "Looking at the pictures", progress)
         yield _view(lab, into, _report(report), select=True)
 
     @base.safe
@@ -318,13 +322,16 @@ def _unpacked(files: list[str], folder: Path) -> dict[Path, str]:
     return found
 
 
-def _say(steps: Generator[tuple[int, int], None, Any], what: str) -> Generator[tuple[Any, ...], None, Any]:
-    """Steps as updates of the status line alone."""
+def _say(
+    steps: Generator[tuple[int, int], None, Any], what: str, progress: gr.Progress
+) -> Generator[tuple[Any, ...], None, Any]:
+    """Steps as a progress bar, and as updates of the status line alone."""
     while True:
         try:
             done, total = next(steps)
         except StopIteration as end:
             return end.value
+        progress((done, total), desc=what)
         yield (gr.skip(), f"{what}: {done} of {total}", *[gr.skip()] * 3)
 
 

@@ -103,8 +103,8 @@ def build(lab: base.Lab) -> None:
             raise UserError("Choose a picture first: upload one, take one, or click an example.")
         names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
         base.fetch_model(lab, model, progress)
-        progress(0.3, desc="Looking at the picture")
-        result = zero_shot.classify(lab.models, model, [image], names, templates, scoring)
+        step = base.stepper(progress, "Looking at the picture and reading the labels")
+        result = zero_shot.classify(lab.models, model, [image], names, templates, scoring, step)
         name = base.file_name(image)
         return (
             dict(zip(names, result.scores[0], strict=True)),

@@ -29,12 +29,16 @@ TEXT_LIMIT = 2_000  # characters; every text tower here reads less than that
 
 @dataclass(frozen=True)
 class Family:
-    """Checkpoints that one adapter loads. `architectures` are the names in config.json it recognises."""
+    """Checkpoints that one adapter loads. `architectures` are the names in config.json it recognises.
+
+    Pickers list families by `order`, then by name; the first published one is what `--profile hub` starts with.
+    """
 
     name: str
     adapter: type[Model]
     specs: tuple[Spec, ...]
     architectures: tuple[str, ...] = ()
+    order: int = 50
     path: Callable[[], Path] | None = None  # where the weights are when they do not come from the hub
 
 
@@ -56,9 +60,9 @@ class Models:
         self.engine = engine
         self._specs: Registry[Spec] = Registry("model")
         self._details: dict[tuple[str, str], Any] = {}  # small facts read from a loaded model, such as its scale
-        found = [spec for family in FAMILIES for spec in family.specs]
-        for spec in sorted(found, key=lambda spec: (spec.id != EMBEDDED, spec.family, spec.megabytes)):
-            self._specs.register(spec.id, spec)
+        for family in sorted(FAMILIES, key=lambda family: (family.order, family.name)):
+            for spec in family.specs:
+                self._specs.register(spec.id, spec)
         for spec in _local_specs(folder) if folder else []:
             taken = spec.id in self._specs.names()
             spec = replace(spec, id=f"{spec.id} (local)") if taken else spec

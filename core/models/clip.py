@@ -14,6 +14,7 @@ class CLIP(TransformersPair):
 register(
     Family(
         name="clip",
+        order=10,
         adapter=CLIP,
         architectures=("CLIPModel",),
         specs=(

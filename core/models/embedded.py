@@ -196,6 +196,7 @@ scale, bias = {scale}, 0.0
 register(
     Family(
         name="embedded",
+        order=0,
         adapter=EmbeddedPair,
         path=lambda: ASSETS,
         specs=(

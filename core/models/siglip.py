@@ -33,6 +33,7 @@ image_embeds, text_embeds = outputs.image_embeds, outputs.text_embeds"""
 register(
     Family(
         name="siglip",
+        order=20,
         adapter=SigLIP,
         architectures=("SiglipModel",),
         specs=(

@@ -27,6 +27,7 @@ TEMPLATE = "a photo of a {}"
 NEUTRAL = "a photo"  # what a label is weighed against when a model was trained with softmax and never calibrated
 Matrix = NDArray[np.floating]
 MAX_LABELS, MAX_TEMPLATES, LABEL_LENGTH = 1_000, 20, 200
+MAX_TEXTS = 2_000  # labels x templates; the embedded model reads about 200 a second on two cores
 
 
 def parse_labels(text: str) -> list[str]:
@@ -79,7 +80,7 @@ def classify(
         raise UserError(f"There is no scoring called {str(scoring)[:40]!r}. Choose one of: {', '.join(SCORINGS)}.")
     labels = parse_labels("\n".join(labels))
     pictures = models.embed_images(name, images, on_step)
-    cosines = pictures @ label_vectors(models, name, labels, templates).T
+    cosines = pictures @ label_vectors(models, name, labels, templates, on_step).T
     scale: Scale = models.detail(name, "scale")
     logits = scale.scale * cosines + scale.bias
     calibrated = scale.presence is not None or scale.sigmoid
@@ -98,10 +99,20 @@ def classify(
     )
 
 
-def label_vectors(models: Models, name: str, labels: Sequence[str], templates: Sequence[str] = (TEMPLATE,)) -> Matrix:
+def label_vectors(
+    models: Models,
+    name: str,
+    labels: Sequence[str],
+    templates: Sequence[str] = (TEMPLATE,),
+    on_step: OnStep | None = None,
+) -> Matrix:
     """[labels, d], unit norm: the mean over the templates."""
     texts = [template.replace("{}", clean_text(label)) for label in labels for template in templates]
-    vectors = models.embed_texts(name, texts).reshape(len(labels), len(templates), -1).mean(1)
+    if len(texts) > MAX_TEXTS:
+        raise UserError(
+            f"{len(labels)} labels in {len(templates)} templates are {len(texts):,} sentences; at most {MAX_TEXTS:,} are read at once. Use fewer templates."
+        )
+    vectors = models.embed_texts(name, texts, on_step).reshape(len(labels), len(templates), -1).mean(1)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12))
 

@@ -95,6 +95,8 @@ def test_the_shown_program_gives_the_same_answer(models, tmp_path, monkeypatch, 
 def test_nothing_to_score_is_a_hint(models, images):
     with pytest.raises(UserError, match="Choose a picture"):
         zero_shot.classify(models, CLIP, [], LABELS)
+    with pytest.raises(UserError, match="at most 2,000 are read"):
+        zero_shot.classify(models, CLIP, images, [str(n) for n in range(201)], ["{} " + "x" * n for n in range(10)])
     with pytest.raises(UserError, match="no scoring called"):
         zero_shot.classify(models, CLIP, images, LABELS, scoring="magic")
     with pytest.raises(UserError, match="no model called"):
