@@ -32,7 +32,6 @@ def theme() -> gr.themes.Base:
     """Gradio's Soft, with the texts and buttons that it draws too pale to read made darker (contrast 4.5 or more)."""
     soft = gr.themes.Soft(primary_hue="blue", secondary_hue="blue", neutral_hue="slate", font=FONT, font_mono=MONO)
     return soft.set(
-        color_accent="*primary_600",
         block_label_text_color="*primary_700",
         block_title_text_color="*primary_700",
         block_info_text_color="*neutral_500",
@@ -94,7 +93,14 @@ def main() -> None:
         page = build(settings)
     except UserError as error:
         raise SystemExit(str(error)) from None
-    page.launch(**launch_options(settings))
+    try:
+        _, address, _ = page.launch(**launch_options(settings), quiet=True, prevent_thread_lock=True)
+    except OSError:
+        raise SystemExit(
+            f"Port {settings.port} of {settings.host} cannot be used: choose another with --port."
+        ) from None
+    print(f"VLM Lab is at {address} (Ctrl+C stops it)", flush=True)
+    page.block_thread()
 
 
 if __name__ == "__main__":

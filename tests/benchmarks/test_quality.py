@@ -1,0 +1,59 @@
+import json
+import shutil
+import sys
+
+import numpy as np
+import pytest
+
+from benchmarks import quality
+from core.bundled import FOLDER
+
+
+@pytest.fixture
+def coco(tmp_path):
+    """A COCO-shaped folder of four pictures: two categories twice each, one once."""
+    shows = {"cat-chelsea": [1], "kitten-sleeping": [1], "dog-german-shepherd": [2, 3], "dogs-doorway": [2]}
+    (tmp_path / "images").mkdir()
+    for name in shows:
+        shutil.copy(FOLDER / "pictures" / f"{name}.jpg", tmp_path / "images")
+    images = [{"id": i, "file_name": f"{name}.jpg"} for i, name in enumerate(shows)]
+    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}, {"id": 3, "name": "frisbee"}]
+    instances = [{"image_id": i, "category_id": c} for i, kinds in enumerate(shows.values()) for c in kinds]
+    captions = [{"image_id": i, "caption": name.replace("-", " ")} for i, name in enumerate(shows)]
+    (tmp_path / "instances.json").write_text(json.dumps({"images": images, "annotations": instances, "categories": categories}))  # fmt: skip
+    (tmp_path / "captions.json").write_text(json.dumps({"images": images, "annotations": captions}))
+    return tmp_path
+
+
+def test_the_program_writes_the_figures_it_prints(coco, monkeypatch, capsys):
+    out = coco / "figures.json"
+    monkeypatch.setattr(sys, "argv", ["quality", "--coco", str(coco), "--json", str(out)])
+    quality.main()
+    figures = json.loads(out.read_text())
+    assert set(figures) == {"presence", "t2i", "i2t"}
+    assert figures["presence"]["mAP"] == 1  # cats before dogs and dogs before cats; one frisbee does not count
+    assert 0 <= figures["presence"]["ECE"] < 0.5
+    assert set(figures["t2i"]) == set(figures["i2t"]) == {"R@1", "R@5", "R@10"}
+    assert figures["t2i"]["R@5"] == 1
+    assert "mAP 1.000" in capsys.readouterr().out
+
+
+def test_only_picks_parts(coco, monkeypatch):
+    out = coco / "figures.json"
+    monkeypatch.setattr(sys, "argv", ["quality", "--coco", str(coco), "--only", "t2i", "--json", str(out)])
+    quality.main()
+    assert set(json.loads(out.read_text())) == {"t2i"}
+
+
+def test_average_precision():
+    truth = np.array([True, False, True, False])
+    assert quality.average_precision(np.array([0.9, 0.8, 0.7, 0.1]), truth) == pytest.approx((1 + 2 / 3) / 2)
+    assert quality.average_precision(np.array([0.1, 0.8, 0.2, 0.9]), truth) == pytest.approx((1 / 3 + 2 / 4) / 2)
+
+
+def test_calibration_error():
+    truth = np.array([True, False, False, False])
+    assert quality.calibration_error(np.full(4, 0.25), truth) == pytest.approx(0)
+    assert quality.calibration_error(np.full(4, 0.95), truth) == pytest.approx(0.7)
+    assert quality.calibration_error(np.array([0.95, 0.95, 0.05, 0.05]), truth) == pytest.approx(0.25)
+    assert quality.calibration_error(np.array([1.0]), np.array([True])) == 0
