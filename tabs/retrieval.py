@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import PIL.Image
 
-from core import images as door
 from core.bundled import NAME as BUNDLED
 from core.errors import UserError
 from core.explain import gallery_map, ranking
 from core.export import csv_text
-from core.galleries import AddReport, Gallery
+from core.galleries import Gallery
 from core.models.base import DualEncoder
 from core.results import Hit
 from core.tasks import retrieval
-from core.uploads import captions_from, unpack
 from tabs import _base as base
+from tabs import _galleries
 
-MINE = "mine"
-THUMBNAIL = 512  # pixels
 IDLE = 3600  # seconds after which a visit's own gallery is cleared away
 EXAMPLES = [
     ["a cat playing with wool", None],
@@ -57,7 +51,7 @@ def build(lab: base.Lab) -> None:
                 find = gr.Button("Search pictures", variant="primary")
                 find_captions = gr.Button("Find captions")
             gallery = gr.Dropdown(
-                _choices(lab, None),
+                _galleries.choices(lab, None),
                 value=BUNDLED,
                 label="Gallery",
                 allow_custom_value=True,
@@ -92,7 +86,7 @@ def build(lab: base.Lab) -> None:
     with gr.Accordion("How good is it? Recall over the whole gallery", open=False):
         _recall_panel(lab, gallery, model, mine)
     with gr.Accordion("A gallery of your own", open=False):
-        _own_panel(lab, gallery, model, mine)
+        _galleries.panel(lab, gallery, model, mine)
     base.read_more(MORE)
 
     @base.safe
@@ -106,12 +100,12 @@ def build(lab: base.Lab) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds its progress bar by this default
     ) -> tuple[Any, ...]:
         """Find the k pictures of a gallery nearest to words, to a picture, or to the mean of both."""
-        chosen = _open(lab, gallery, mine)
+        chosen = _galleries.open_gallery(lab, gallery, mine)
         base.fetch_model(lab, model, progress)
         vector = retrieval.query_vector(lab.models, model, query, image)
         hits = retrieval.search(lab.models, model, chosen, vector, k, base.stepper(progress, "Looking at the gallery"))
         paths = {item.id: item.path for item in chosen.items}
-        pictures = [(_thumbnail(paths[hit.id]), hit.caption or hit.id) for hit in hits if hit.id in paths]
+        pictures = [(_galleries.thumbnail(paths[hit.id]), hit.caption or hit.id) for hit in hits if hit.id in paths]
         program = retrieval.program(
             lab.models, model, _folder(chosen), query, base.file_name(image) if image else "", len(hits)
         )
@@ -135,7 +129,7 @@ def build(lab: base.Lab) -> None:
         """Find the k captions of a gallery nearest to a picture."""
         if image is None:
             raise UserError("Choose a picture first: captions are found for a picture.")
-        chosen = _open(lab, gallery, mine)
+        chosen = _galleries.open_gallery(lab, gallery, mine)
         base.fetch_model(lab, model, progress)
         vector = retrieval.query_vector(lab.models, model, "", image)
         hits = retrieval.search_captions(
@@ -182,7 +176,7 @@ def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         """Recall@1, 5 and 10 of a captioned gallery in both directions, with the worst failures."""
-        chosen = _open(lab, gallery, mine)
+        chosen = _galleries.open_gallery(lab, gallery, mine)
         base.fetch_model(lab, model, progress)
         words, pictures = retrieval.evaluate(
             lab.models, model, chosen, base.stepper(progress, "Looking at the gallery")
@@ -193,7 +187,7 @@ def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine:
             for direction, found in (("words to pictures", words), ("pictures to words", pictures))
         ]
         shown = [
-            (_thumbnail(paths[miss.got]), f"“{miss.query}” found this first; its own came at {miss.rank}")
+            (_galleries.thumbnail(paths[miss.got]), f"“{miss.query}” found this first; its own came at {miss.rank}")
             for miss in words.failures
         ]
         misses = [[miss.query, miss.wanted, miss.got, miss.rank] for miss in pictures.failures]
@@ -204,162 +198,6 @@ def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine:
         )
 
     measure.click(recall, [gallery, model, mine], [table, failures, missed], api_name="recall", **base.DEVICE)
-
-
-def _own_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
-    gr.Markdown(
-        "Add pictures, or one zip of them. A file `captions.csv` with the columns `file` and `caption` gives them captions. "
-        "The gallery is yours alone and is cleared away when you leave, unless you keep it."
-    )
-    files = gr.File(label="Pictures, a zip, captions.csv", file_count="multiple")
-    with gr.Row():
-        add = gr.Button("Add to my gallery", variant="primary")
-        stop = gr.Button("Stop")
-    status = gr.Markdown()
-    content = gr.Gallery(label="In my gallery", columns=6, height="auto", object_fit="contain", format="jpeg")
-    with gr.Row():
-        chosen = gr.Dropdown([], multiselect=True, label="Pictures to remove")
-        remove = gr.Button("Remove them")
-    view = [mine, status, content, chosen, gallery]
-
-    @base.safe
-    def add_pictures(
-        files: list[str] | None,
-        model: str,
-        mine: Gallery | None,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Generator[tuple[Any, ...], None, None]:
-        if not files:
-            raise UserError("Choose some pictures or a zip first.")
-        base.fetch_model(lab, model, progress)
-        into = mine if mine is not None else Gallery(MINE)
-        with tempfile.TemporaryDirectory() as folder:
-            captioned = captions_from(_unpacked(files, Path(folder)))
-            if not captioned:
-                raise UserError("There is no picture among these files.")
-            yield (into, "Reading the pictures …", *[gr.skip()] * 3)
-            steps = base.stoppable(lambda on_step, stop: into.add(captioned, on_step, stop))
-            report: AddReport = yield from _say(steps, "Reading the pictures", progress)
-        if report.added:
-            look = base.stoppable(lambda on_step, stop: into.vectors(lab.models, model, on_step, stop))
-            yield from _say(look, "Looking at the pictures", progress)
-        yield _view(lab, into, _report(report), select=True)
-
-    @base.safe
-    def remove_pictures(ids: list[str], mine: Gallery | None) -> tuple[Any, ...]:
-        if mine is None or not ids:
-            raise UserError("Choose the pictures to remove first.")
-        return _view(lab, mine, f"Removed {mine.remove(ids)}.", select=True)
-
-    adding = add.click(add_pictures, [files, model, mine], view, api_visibility="private", **base.DEVICE)
-    stop.click(
-        lambda mine: _view(lab, mine, "Stopped; what was finished is kept."),
-        mine,
-        view,
-        cancels=adding,
-        api_visibility="private",
-    )
-    remove.click(remove_pictures, [chosen, mine], view, api_visibility="private")
-    if lab.store is None:
-        gr.Markdown("*Galleries cannot be kept here: the app was started without `--galleries`.*")
-        return
-    with gr.Row():
-        name = gr.Textbox(label="Name", max_length=80, placeholder="holiday 2026")
-        keep = gr.Button("Keep my gallery under this name")
-        forget = gr.Button("Delete the kept gallery of this name", variant="stop")
-
-    @base.safe
-    def keep_gallery(name: str, mine: Gallery | None) -> tuple[Any, ...]:
-        if mine is None or not len(mine):
-            raise UserError("Your gallery is empty. Add some pictures first.")
-        kept = lab.store.keep(mine, name)
-        return f"Kept {len(kept)} pictures as “{kept.name}”.", gr.Dropdown(_choices(lab, mine), value=kept.name)
-
-    @base.safe
-    def delete_gallery(name: str, mine: Gallery | None) -> tuple[Any, ...]:
-        lab.store.delete(name)
-        return "Deleted.", gr.Dropdown(_choices(lab, mine), value=BUNDLED)
-
-    keep.click(keep_gallery, [name, mine], [status, gallery], api_visibility="private")
-    forget.click(delete_gallery, [name, mine], [status, gallery], api_visibility="private")
-    gr.on(
-        None, lambda: gr.Dropdown(_choices(lab, None)), None, gallery, api_visibility="private"
-    )  # when the page opens
-
-
-def _open(lab: base.Lab, name: str, mine: Gallery | None) -> Gallery:
-    """The gallery of that name; raises UserError if there is none."""
-    if name == BUNDLED:
-        return lab.bundled
-    if name == MINE:
-        if mine is None:
-            raise UserError("You have no gallery of your own yet. Make one below, under “A gallery of your own”.")
-        return mine
-    if lab.store is None:
-        raise UserError(f"There is no gallery called {str(name)[:80]!r}.")
-    return lab.store.open(str(name))
-
-
-def _choices(lab: base.Lab, mine: Gallery | None) -> list[tuple[str, str]]:
-    choices = [(f"The lab's {len(lab.bundled)} pictures", BUNDLED)]
-    if mine is not None and len(mine):
-        choices.append((f"My gallery ({len(mine)})", MINE))
-    try:
-        kept = lab.store.names() if lab.store else []
-    except UserError:
-        kept = []
-    return choices + [(name, name) for name in kept]
-
-
-def _unpacked(files: list[str], folder: Path) -> dict[Path, str]:
-    """All files, those inside zips too, each with the name it came under."""
-    found: dict[Path, str] = {}
-    for number, file in enumerate(map(Path, files)):
-        if file.suffix.lower() == ".zip":
-            found.update(unpack(file, folder / str(number)))
-        else:
-            found[file] = file.name
-    return found
-
-
-def _say(
-    steps: Generator[tuple[int, int], None, Any], what: str, progress: gr.Progress
-) -> Generator[tuple[Any, ...], None, Any]:
-    """Steps as a progress bar, and as updates of the status line alone."""
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as end:
-            return end.value
-        progress((done, total), desc=what)
-        yield (gr.skip(), f"{what}: {done} of {total}", *[gr.skip()] * 3)
-
-
-def _view(lab: base.Lab, mine: Gallery | None, status: str, select: bool = False) -> tuple[Any, ...]:
-    """The panel as it stands now, in the order of its outputs."""
-    items = mine.items if mine is not None else ()
-    names = [(item.caption or item.id, item.id) for item in items]
-    value = {"value": MINE if items else BUNDLED} if select else {}
-    return (
-        mine,
-        status,
-        [(_thumbnail(item.path, 160), item.caption or item.id) for item in items[:60]],
-        gr.Dropdown(names, value=[]),
-        gr.Dropdown(_choices(lab, mine), **value),
-    )
-
-
-def _report(report: AddReport) -> str:
-    said = [f"Added {len(report.added)}."]
-    if report.skipped:
-        said.append(f"Left out {len(report.skipped)}:")
-        said += [f"- {_as_text(name)}: {reason}" for name, reason in report.skipped[:20]]
-    return "\n".join(said)
-
-
-def _as_text(name: str) -> str:
-    """A file name inside Markdown, with nothing in it taken for markup."""
-    return "`" + name.replace("`", "'") + "`"
 
 
 def _ranking(hits: list[Hit]) -> tuple[Any, ...]:
@@ -380,10 +218,6 @@ def _map(lab: base.Lab, model: str, gallery: Gallery, query: Any, hits: list[Hit
 def _folder(gallery: Gallery) -> str:
     """The folder named in the shown program: ours, or one that the visitor puts in its place."""
     return "assets/gallery/pictures" if gallery.name == BUNDLED else "my-pictures"
-
-
-def _thumbnail(path: str, side: int = THUMBNAIL) -> PIL.Image.Image:
-    return door.thumbnail(door.read(path).image, side)
 
 
 TAB = base.Tab("retrieval", "Retrieval", 40, build)

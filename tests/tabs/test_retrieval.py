@@ -14,7 +14,7 @@ from core.galleries import Gallery
 from core.models import EMBEDDED, Models
 from core.settings import Settings
 from core.tasks import retrieval
-from tabs import retrieval as tab
+from tabs import _galleries
 from tabs._base import EXAMPLES, Lab
 
 DOG = handle_file(str(EXAMPLES / "dog-german-shepherd.jpg"))
@@ -114,12 +114,12 @@ def test_a_gallery_from_a_zip_with_captions_and_its_removal(tmp_path):
         packed.write(EXAMPLES / "kitten-yarn-ball.jpg", "in/kitten.jpg")
         packed.writestr("captions.csv", "file,caption\nkitten.jpg,my kitten\n")
         packed.writestr("broken.png", b"no picture")
-    files = tab._unpacked([str(archive)], tmp_path / "out")
-    gallery = Gallery(tab.MINE)
-    report = gallery.add(tab.captions_from(files))
+    files = _galleries._unpacked([str(archive)], tmp_path / "out")
+    gallery = Gallery(_galleries.MINE)
+    report = gallery.add(_galleries.captions_from(files))
     assert [item.caption for item in report.added] == ["my kitten"]
     assert "broken" in report.skipped[0][0]
-    assert "Left out 1" in tab._report(report)
+    assert "Left out 1" in _galleries._report(report)
     gallery.remove([report.added[0].id])
     assert not list(gallery.folder.iterdir())
 
