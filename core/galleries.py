@@ -19,7 +19,7 @@ from core import images
 from core._rows import WORKERS, Item, Rows, Space, Stop, Vectors, align, embed, missing
 from core.engine import OnStep
 from core.errors import Stopped, UserError
-from core.models import TEXT_LIMIT, Models, clean_text, revision
+from core.models import TEXT_LIMIT, Models, clean_text
 
 __all__ = ["AddReport", "Gallery", "Item", "Rows", "Space", "Vectors"]
 
@@ -118,7 +118,7 @@ class Gallery:
 
         Raises Stopped, keeping every vector finished until then, and UserError when a picture is gone.
         """
-        return self._complete(Space("image", model, revision(model)), models, on_step, stop, items).vectors
+        return self._complete(Space("image", model, models.revision(model)), models, on_step, stop, items).vectors
 
     def caption_vectors(
         self,
@@ -129,7 +129,7 @@ class Gallery:
         items: tuple[Item, ...] | None = None,
     ) -> tuple[list[int], Vectors]:
         """The same for captions: the indices of the m items that have one, and their vectors [m, d]."""
-        rows = self._complete(Space("caption", model, revision(model)), models, on_step, stop, items)
+        rows = self._complete(Space("caption", model, models.revision(model)), models, on_step, stop, items)
         return rows.indices, rows.vectors
 
     def known(self) -> dict[Space, Rows]:

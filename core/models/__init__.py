@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,15 @@ class Models:
         own = FAMILIES.get(spec.family).path
         return own() if own else hub.local_path(spec.id, revision(spec.id))
 
+    def revision(self, name: str) -> str:
+        """What vectors of this model are filed under: the hub's revision, or for a local folder a fingerprint of
+        its weights' files, so that training again under the same name does not find yesterday's vectors."""
+        folder = self.spec(name).path
+        if folder is None:
+            return revision(name)
+        files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in folder.glob("*.safetensors")]
+        return f"local-{blake2b(repr(sorted(files)).encode(), digest_size=8).hexdigest()}"
+
     def label(self, name: str) -> str:
         """One line for the picker: name, size, licence, and whether it is on this machine."""
         spec = self.spec(name)
@@ -145,7 +155,7 @@ class Models:
         on_step: OnStep | None,
         stop: threading.Event | None,
     ) -> NDArray[np.float32]:
-        tail = (method, name, revision(name), self.engine.device.dtype, "pil")
+        tail = (method, name, self.revision(name), self.engine.device.dtype, "pil")
         vectors: dict[str, NDArray[np.float32]] = {}
         todo = {}
         for content, item in zip(contents, items, strict=True):

@@ -1,0 +1,55 @@
+"""Local folders: offered by what their config says, filed under what their weights are."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from core.engine import Engine
+from core.errors import UserError
+from core.models import Models
+from core.settings import Settings
+from tests.tiny_models import clip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models")
+    clip(folder / "mine")
+    clip(folder / "embedded")  # a name that is taken
+    (folder / "junk").mkdir()
+    (folder / "junk" / "config.json").write_text("[]")
+    (folder / "other").mkdir()
+    (folder / "other" / "config.json").write_text(json.dumps({"architectures": ["LlamaForCausalLM"]}))
+    return folder
+
+
+def test_folders_of_known_architectures_are_offered(folder):
+    models = Models(Engine(Settings(device="cpu")), folder)
+    names = [spec.id for spec in models.specs()]
+    assert names[0] == "embedded"
+    assert names[-2:] == ["embedded (local)", "mine"]
+    assert "on this machine" in models.label("mine")
+    assert models.embed_texts("mine", ["a cat"]).shape[0] == 1
+
+
+def test_new_weights_under_an_old_name_are_not_taken_for_the_old(folder, tmp_path):
+    shutil.copytree(folder / "mine", tmp_path / "mine")
+    models = Models(Engine(Settings(device="cpu")), tmp_path)
+    before, old = models.revision("mine"), models.embed_texts("mine", ["a cat"])
+    weights = load_file(tmp_path / "mine" / "model.safetensors")
+    weights["text_projection.weight"] = torch.flip(weights["text_projection.weight"], [0])
+    save_file(weights, tmp_path / "mine" / "model.safetensors", {"format": "pt"})
+    models.engine.unload("mine")
+    assert models.revision("mine") != before
+    assert not np.allclose(models.embed_texts("mine", ["a cat"]), old, atol=1e-3)
+
+
+def test_an_unreachable_model_names_the_command_and_the_app_goes_on(folder):
+    models = Models(Engine(Settings(device="cpu")), folder)
+    with pytest.raises(UserError, match=r"no model called 'nobody/nothing'"):
+        models.embed_texts("nobody/nothing", ["a cat"])
+    assert models.embed_texts("embedded", ["a cat"]).shape == (1, 1000)
