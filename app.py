@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported: no request leaves the page
@@ -20,7 +21,7 @@ from core.settings import Settings
 from core.store import Store
 from core.web import BodyLimit
 from tabs import all_tabs
-from tabs._base import Lab
+from tabs._base import Lab, Page
 
 ASSETS = Path(__file__).parent / "assets"
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # the visitor's own: none is fetched
@@ -41,11 +42,15 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(settings: Settings) -> gr.Blocks:
-    """The whole page. Models are looked up here and loaded when they are first used."""
+def open_lab(settings: Settings) -> Lab:
+    """What the tabs share. Models are looked up here and loaded when they are first used."""
     store = Store(settings.galleries, Path(settings.pictures)) if settings.galleries else None
-    lab = Lab(settings, Models(Engine(settings), settings.models), bundled(), store)
-    with gr.Blocks(title="VLM Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
+    return Lab(settings, Models(Engine(settings), settings.models), bundled(), store)
+
+
+def build(lab: Lab) -> gr.Blocks:
+    """The whole page."""
+    with Page(title="VLM Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
         gr.Markdown("# VLM Lab\nRun vision-language models on your own pictures, and see what decided each answer.")
         with gr.Tabs():
             for tab in all_tabs():
@@ -53,8 +58,6 @@ def build(settings: Settings) -> gr.Blocks:
                     tab.build(lab)
         gr.Markdown(lab.models.engine.device.why, elem_classes="footnote")
     page.queue(max_size=64, api_open=False)
-    if settings.profile == EMBEDDED:
-        threading.Thread(target=_warm, args=(lab.models,), daemon=True).start()
     return page
 
 
@@ -90,17 +93,22 @@ def _warm(models: Models) -> None:
 def main() -> None:
     settings = Settings.from_args()
     try:
-        page = build(settings)
+        lab = open_lab(settings)
     except UserError as error:
         raise SystemExit(str(error)) from None
+    page = build(lab)
     try:
         _, address, _ = page.launch(**launch_options(settings), quiet=True, prevent_thread_lock=True)
     except OSError:
         raise SystemExit(
             f"Port {settings.port} of {settings.host} cannot be used: choose another with --port."
         ) from None
-    print(f"VLM Lab is at {address} (Ctrl+C stops it)", flush=True)
-    page.block_thread()
+    with suppress(KeyboardInterrupt):
+        print(f"VLM Lab is at {address} (Ctrl+C stops it)", flush=True)
+        if settings.profile == EMBEDDED:
+            threading.Thread(target=_warm, args=(lab.models,), daemon=True).start()
+        page.block_thread()
+    os._exit(0)  # jobs on the device stop where they are: torch aborts when Python unwinds its threads
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Classification:
 
 @dataclass(frozen=True)
 class Hit:
-    """One gallery item of a ranking. `score` is the cosine with the query."""
+    """One gallery item of a ranking. `score` is the cosine with the query, or after re-ranking the probability of a match."""
 
     id: str
     score: float

@@ -51,6 +51,28 @@ class Tab:
     build: Callable[[Lab], None]
 
 
+class Page(gr.Blocks):
+    """Blocks that take files as uploads only.
+
+    Gradio checks the path of a file only where its JSON carries a "meta" mark, which gr.Image does not ask for, so
+    that a picture anywhere on this disk could be named; and it downloads a path that is a link.
+    """
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
+        values = list(inputs)
+        while values:
+            value = values.pop()
+            if isinstance(value, dict):
+                values.extend(value.values())
+                if "path" in value:
+                    if str(value["path"]).lower().startswith(("http:", "https:")):
+                        raise gr.Error("Upload the file itself: links are not followed.", print_exception=False)
+                    value["meta"] = {"_type": "gradio.FileData"}
+            elif isinstance(value, list):
+                values.extend(value)
+        return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+
+
 class PhotoInput(gr.Image):
     """An image input that lets pictures in through the lab's one door only, as upright RGB.
 

@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.explain import gallery_map, ranking
 from core.export import csv_text
 from core.galleries import Gallery
-from core.models.base import DualEncoder
+from core.models.base import DualEncoder, Matcher
 from core.results import Hit
 from core.tasks import retrieval
 from tabs import _base as base
@@ -29,7 +29,8 @@ EXAMPLES = [
 ]
 RECALL = ["direction", "R@1", "R@5", "R@10"]
 MISSED = ["picture", "its caption", "came first", "rank of its own"]
-HEADER = ["#", "cosine", "caption", "id"]
+MATCH = "probability that words and picture match"
+HEADER = ["#", "score", "caption", "id"]
 ABOUT = """Describe a picture and find it, or give a picture and find others like it. Words and pictures become vectors
 in one space; the nearest ones win."""
 HOW = """The bars are the **cosine similarities** that decided the order. The map squeezes the gallery's vectors into two
@@ -71,7 +72,9 @@ def build(lab: base.Lab) -> None:
                 label="Pictures found, best first", columns=3, height="auto", object_fit="contain", format="jpeg"
             )
             table = gr.Dataframe(label="Ranking", headers=HEADER, interactive=False, wrap=True)
-            download = gr.DownloadButton("Download the ranking as CSV")
+            with gr.Row():
+                download = gr.DownloadButton("Download the ranking as CSV")
+                again = gr.Button("Order anew", visible=False)
             with gr.Accordion("The ranking as JSON", open=False):
                 answer = gr.JSON(label="Ranking")
     with gr.Accordion("How it works", open=True):
@@ -104,18 +107,33 @@ def build(lab: base.Lab) -> None:
         base.fetch_model(lab, model, progress)
         vector = retrieval.query_vector(lab.models, model, query, image)
         hits = retrieval.search(lab.models, model, chosen, vector, k, base.stepper(progress, "Looking at the gallery"))
-        paths = {item.id: item.path for item in chosen.items}
-        pictures = [(_galleries.thumbnail(paths[hit.id]), hit.caption or hit.id) for hit in hits if hit.id in paths]
         program = retrieval.program(
             lab.models, model, _folder(chosen), query, base.file_name(image) if image else "", len(hits)
         )
         return (
-            pictures,
+            _pictures(chosen, hits),
             *_ranking(hits),
             ranking.figure(hits),
             _map(lab, model, chosen, vector, hits),
             program,
         )
+
+    @base.safe
+    def rerank(
+        query: str,
+        ranking_json: list[dict[str, Any]] | None,
+        gallery: str = BUNDLED,
+        model: str = "embedded",
+        mine: Gallery | None = None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        """Order a ranking anew with a model that reads the words and each picture together (BLIP's matching head)."""
+        chosen = _galleries.open_gallery(lab, gallery, mine)
+        base.fetch_model(lab, model, progress)
+        ids = [str(entry.get("id")) for entry in ranking_json or [] if isinstance(entry, dict)]
+        step = base.stepper(progress, "Reading words and pictures together")
+        hits = retrieval.rerank(lab.models, model, chosen, query, ids, step)
+        return _pictures(chosen, hits), *_ranking(hits), ranking.figure(hits, MATCH)
 
     @base.safe
     def describe(
@@ -154,6 +172,9 @@ def build(lab: base.Lab) -> None:
     find_captions.click(
         describe, inputs[1:], [*shown, found, plot, chart, code], api_name="find_captions", **base.DEVICE
     )
+    again.click(rerank, [query, answer, gallery, model, mine], [found, *shown, plot], api_name="rerank", **base.DEVICE)
+    can_match = [spec.id for spec in lab.models.specs(Matcher)]
+    model.change(lambda name: gr.Button(visible=name in can_match), model, again, api_visibility="private")
 
 
 def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
@@ -205,6 +226,11 @@ def _ranking(hits: list[Hit]) -> tuple[Any, ...]:
     answer = [{"id": hit.id, "score": round(hit.score, 6), "caption": hit.caption} for hit in hits]
     rows = [[rank, round(hit.score, 4), hit.caption, hit.id] for rank, hit in enumerate(hits, 1)]
     return answer, {"headers": HEADER, "data": rows}, base.write_file("ranking.csv", csv_text(HEADER, rows))
+
+
+def _pictures(gallery: Gallery, hits: list[Hit]) -> list[tuple[Any, str]]:
+    paths = {item.id: item.path for item in gallery.items}
+    return [(_galleries.thumbnail(paths[hit.id]), hit.caption or hit.id) for hit in hits if hit.id in paths]
 
 
 def _map(lab: base.Lab, model: str, gallery: Gallery, query: Any, hits: list[Hit]) -> Any:

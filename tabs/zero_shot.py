@@ -53,12 +53,6 @@ def build(lab: base.Lab) -> None:
                     run_many = gr.Button("Compare all", variant="primary")
                     two_pets = gr.Button("Try it with a cat and a dog")
             labels = gr.Textbox(PETS, label="Labels", info="One a line, or separated by commas", lines=2)
-            examples = gr.Examples(
-                [[str(base.EXAMPLES / file), text] for file, text in EXAMPLES],
-                inputs=[image, labels],
-                label="Examples: choose one and it runs",
-                cache_examples=False,
-            )
             with gr.Accordion("Options", open=False):
                 template = gr.Textbox(
                     zero_shot.TEMPLATE,
@@ -70,6 +64,12 @@ def build(lab: base.Lab) -> None:
                     [(text, key) for key, text in zero_shot.SCORINGS.items()], value="softmax", label="Scoring"
                 )
                 model = base.model_picker(lab, DualEncoder)
+            examples = gr.Examples(
+                [[str(base.EXAMPLES / file), text] for file, text in EXAMPLES],
+                inputs=[image, labels],
+                label="Examples: choose one and it runs",
+                cache_examples=False,
+            )
         with gr.Column(min_width=300):
             answer = gr.Label(label="Answer", num_top_classes=10)
             heat_map = gr.Plot(label="Every picture against every label", visible=False, show_label=False)

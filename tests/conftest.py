@@ -12,6 +12,7 @@ from core.engine import Engine
 from core.models import Models
 from core.settings import Settings
 from tests import HUB_CACHE
+from tests.app_fixture import client, page, settings, url  # noqa: F401  fixtures
 from tests.tiny_models import PUBLISHED
 
 torch.set_num_threads(1)

@@ -70,7 +70,7 @@ def drop_in(monkeypatch, package, folder):
 def test_a_tab_is_one_new_file(monkeypatch):
     drop_in(monkeypatch, tabs, "tabs")
     assert tabs.all_tabs()[0].title == "Dropped in"  # its order, 5, is the lowest
-    page = app.build(Settings(device="cpu"))
+    page = app.build(app.open_lab(Settings(device="cpu")))
     assert "backwards" in [fn.api_name for fn in page.fns.values()]
     monkeypatch.undo()
     assert "Dropped in" not in [tab.title for tab in tabs.all_tabs()]

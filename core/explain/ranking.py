@@ -12,10 +12,10 @@ from core.results import Hit
 SHOWN = 15
 
 
-def figure(hits: Sequence[Hit]) -> Figure:
-    """The cosine similarity of the query with each of the first results."""
+def figure(hits: Sequence[Hit], measure: str = "cosine similarity with the query") -> Figure:
+    """The score of each of the first results; `measure` says what it is."""
     shown = hits[:SHOWN]
     names = [f"{rank}. {plain(hit.caption or hit.id, 34)}" for rank, hit in enumerate(shown, 1)]
     fig = new_figure(7, 0.9 + 0.3 * len(shown))
-    horizontal_bars(fig.subplots(), names, [hit.score for hit in shown], BLUE, "cosine similarity with the query")
+    horizontal_bars(fig.subplots(), names, [hit.score for hit in shown], BLUE, measure)
     return fig

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
+from core import images
 from core.engine import OnStep
 from core.errors import UserError
 from core.galleries import Gallery
@@ -46,6 +47,22 @@ def search(
         raise UserError("This gallery is empty. Add some pictures to it first.")
     indices, scores = top_k(gallery.vectors(models, name, on_step, items=items), query, check_k(k))
     return [Hit(items[i].id, score, items[i].caption) for i, score in zip(indices, scores, strict=True)]
+
+
+def rerank(
+    models: Models, name: str, gallery: Gallery, text: str, ids: Sequence[str], on_step: OnStep | None = None
+) -> list[Hit]:
+    """These items of the gallery ordered by a model that reads words and picture together (BLIP's image-text matching
+    head), best first; the score is the probability that they match. Ids it does not hold, and all after the first
+    MAX_K, are left out. Raises UserError if the model cannot, or if there is nothing to order."""
+    text = (text or "").strip()
+    held = {item.id: item for item in gallery.items}
+    items = [held[i] for i in dict.fromkeys(ids) if i in held][:MAX_K]
+    if not text or not items:
+        raise UserError("Search with words first: ordering anew compares the words with the pictures found.")
+    matches = models.match(name, [(images.read(item.path).image, text) for item in items], on_step)
+    hits = [Hit(item.id, match, item.caption) for item, match in zip(items, matches, strict=True)]
+    return sorted(hits, key=lambda hit: -hit.score)
 
 
 def search_captions(

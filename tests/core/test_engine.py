@@ -11,6 +11,7 @@ import torch
 from core.cache import ArrayCache
 from core.engine import Engine, is_out_of_memory
 from core.errors import Stopped, UserError
+from core.models import Models
 from core.settings import Settings
 
 MB = 2**20
@@ -215,3 +216,25 @@ def test_cache_is_keyed_by_model_and_content(models, images, monkeypatch):
     assert len(models.engine.cache) == 5
     monkeypatch.setattr(models.engine, "map", None)  # from here on nothing may be computed
     np.testing.assert_array_equal(models.embed_images(first, images[:2]), once[:2])
+
+
+def test_device_work_passes_the_gpu_boundary_of_spaces(monkeypatch, models, texts):
+    """On a ZeroGPU Space `spaces.GPU` runs the function in a forked process: what goes in must pickle."""
+    import pickle
+    import sys
+    from types import SimpleNamespace
+
+    crossed = []
+
+    def gpu(function):
+        def decorated(*args):
+            crossed.append(args[2])
+            return function(*pickle.loads(pickle.dumps(args)))
+
+        return decorated
+
+    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=gpu))
+    lab = Models(Engine(Settings(device="cpu")))
+    vectors = lab.embed_texts("openai/clip-vit-base-patch32", texts)
+    assert crossed == ["embed_texts"]
+    assert np.allclose(vectors, models.embed_texts("openai/clip-vit-base-patch32", texts), atol=1e-6)

@@ -72,6 +72,31 @@ def test_a_published_model_searches_too(client):
     assert len(answer) == 2
 
 
+def test_blip_reads_words_and_pictures_together(client):
+    model = "Salesforce/blip-itm-base-coco"
+    plain = client.predict("a cat", k=6, model=model, api_name="/search")[1]
+    again = client.predict("a cat", plain, model=model, api_name="/rerank")[1]
+    assert {entry["id"] for entry in plain} == {entry["id"] for entry in again}
+    scores = [entry["score"] for entry in again]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    assert scores != [entry["score"] for entry in plain]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"query": "a cat", "ranking_json": [{"id": "kitten-yarn-ball"}]}, "embedded cannot do this"),
+        ({"query": " ", "ranking_json": [{"id": "kitten-yarn-ball"}]}, "Search with words first"),
+        ({"query": "a cat", "ranking_json": []}, "Search with words first"),
+        ({"query": "a cat", "ranking_json": [{"id": "../x"}, 5, {"id": {}}]}, "Search with words first"),
+    ],
+)
+def test_rerank_refuses_plainly(client, arguments, message):
+    with pytest.raises(AppError, match=message):
+        client.predict(**arguments, api_name="/rerank")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -128,7 +153,7 @@ def test_galleries_may_not_be_kept_without_a_place():
     settings = Settings.from_args(["--host", "0.0.0.0"], env={})
     import app
 
-    page = app.build(settings)
+    page = app.build(app.open_lab(settings))
     buttons = [block.value for block in page.blocks.values() if type(block).__name__ == "Button"]
     assert "Add to my gallery" in buttons
     assert "Keep my gallery under this name" not in buttons

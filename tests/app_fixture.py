@@ -1,25 +1,29 @@
-"""The very app that `python app.py` serves, once for all tests here, over the hub's cache of tiny checkpoints."""
+"""The very app that `python app.py` serves, once for all tests, over the hub's cache of tiny checkpoints."""
 
 import socket
 
 import pytest
 
-import app
-from core.settings import Settings
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
 
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory, hub_cache):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    from core.settings import Settings
+
     kept = tmp_path_factory.mktemp("kept")
-    return Settings(port=port, device="cpu", galleries=str(kept), pictures=str(kept / "pictures"))
+    return Settings(port=free_port(), device="cpu", galleries=str(kept), pictures=str(kept / "pictures"))
 
 
 @pytest.fixture(scope="session")
 def page(settings):
-    page = app.build(settings)
+    import app
+
+    page = app.build(app.open_lab(settings))
     page.launch(**app.launch_options(settings), prevent_thread_lock=True, quiet=True)
     yield page
     page.close()

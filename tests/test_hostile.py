@@ -1,0 +1,231 @@
+"""What must not work: raw requests against the running app. A refusal is plain and tells nothing of this machine."""
+
+import io
+import json
+import re
+import shutil
+import socket
+import threading
+
+import pytest
+from PIL import Image
+
+from tests.raw import KITTEN, Raw, file
+
+LEAKS = re.compile(r"Traceback|site-packages|File \"|root:|/work/|/home/|Original error")
+
+
+@pytest.fixture(scope="module")
+def raw(url):
+    with Raw(url) as client:
+        yield client
+
+
+@pytest.fixture
+def listener():
+    """A server on this machine that counts who calls."""
+    calls = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.1)
+        stop = threading.Event()
+
+        def listen():
+            while not stop.is_set():
+                try:
+                    calls.append(server.accept()[0].close())
+                except TimeoutError:
+                    continue
+
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", calls
+        stop.set()
+        thread.join()
+
+
+def refusal(raw, endpoint="classify", **changes):
+    answered, text = raw.ask(endpoint, **changes)
+    assert not answered, text[:300]
+    assert not LEAKS.search(text), text[:500]
+    return text
+
+
+def png(size):
+    buffer = io.BytesIO()
+    Image.new("1", size).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "not a picture"),
+        (b"only words", "not a picture"),
+        (b"%PDF-1.7\n", "not a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+        (KITTEN.read_bytes()[:3000], "damaged or cut off"),
+        (png((10_000, 10_000)), "too many pixels"),
+        (png((20_000, 20_000)), "too many pixels"),
+        (png((1, 10_000)), "too thin"),
+    ],
+    ids=["empty", "words", "pdf", "svg", "truncated", "100 megapixels", "400 megapixels", "strip"],
+)
+def test_what_is_no_picture_gets_a_plain_message(raw, content, message):
+    assert message in refusal(raw, image=raw.send_file(content))
+
+
+def test_postscript_named_png_starts_no_program(raw, monkeypatch, tmp_path):
+    """A gs on the PATH that leaves a mark when it is run."""
+    mark, fake = tmp_path / "ran", tmp_path / "gs"
+    fake.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    fake.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", None)
+    assert shutil.which("gs") == str(fake)
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n%%EOF\n"
+    assert "not a picture" in refusal(raw, image=raw.send_file(eps))
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["marked as a file", "unmarked"])
+def test_files_of_this_machine_are_out_of_reach(raw, tmp_path, marked):
+    own = tmp_path / "private.png"
+    Image.open(KITTEN).save(own)
+    upload = raw.kitten()["path"]
+    for path in (str(own), "/etc/passwd", "app.py", f"{upload}/../../../../../..{own}", f"file://{own}"):
+        refusal(raw, image=file(path=path) if marked else {"path": path})
+        refusal(raw, "search", image=file(path=path) if marked else {"path": path})
+
+
+def test_links_are_not_fetched(raw, listener):
+    address, calls = listener
+    for link in (f"{address}/x.png", "http://169.254.169.254/latest", "data:image/png;base64,aGk="):
+        for image in (file(path=link), {"path": link}, file(url=link), {"path": None, "url": link}):
+            refusal(raw, image=image)
+    assert "not followed" in refusal(raw, image=file(path=f"{address}/x.png"))
+    assert raw.get(f"gradio_api/proxy={address}/").status_code == 400
+    raw.get(f"gradio_api/file={address}/", follow_redirects=False)
+    assert calls == []
+
+
+def test_files_over_http_are_uploads_and_assets_only(raw):
+    for path in (
+        "file=/etc/passwd",
+        "gradio_api/file=/etc/passwd",
+        "gradio_api/file/etc/passwd",
+        "gradio_api/file=app.py",
+        "gradio_api/file=assets/../app.py",
+        f"gradio_api/file={KITTEN.parents[2]}/app.py",
+        f"gradio_api/file={KITTEN.parent}/..%2f..%2fapp.py",
+        "static/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    ):
+        reply = raw.get(path)
+        assert reply.status_code in (403, 404), path
+        assert "root:" not in reply.text
+        assert "import gradio" not in reply.text
+
+
+def test_large_bodies_are_refused_unread(raw):
+    reply = raw.post("gradio_api/call/classify", json={"data": ["x" * 5_000_000]})
+    assert (reply.status_code, "at most 2 MB" in reply.text) == (413, True)
+    chunks = (b"x" * 2**16 for _ in range(40))  # no length declared
+    assert raw.post("gradio_api/call/classify", content=chunks).status_code == 413
+    picture = "data:image/png;base64," + "A" * 3_000_000
+    assert raw.ask("classify", image=file(url=picture))[1].startswith("413")
+
+
+def test_an_upload_over_the_limit_is_refused_by_its_declared_length(url):
+    import http.client
+
+    server = http.client.HTTPConnection(url.split("/")[2], timeout=10)
+    server.putrequest("POST", "/gradio_api/upload")
+    server.putheader("Content-Type", "multipart/form-data; boundary=x")
+    server.putheader("Content-Length", str(601 * 2**20))
+    server.endheaders()
+    reply = server.getresponse()
+    assert (reply.status, reply.read()) == (413, b"Too large: at most 600 MB can be sent at once.")
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "a\0b, cat",
+        "\ud800, cat",
+        "🐈‍⬛, قطة, \u202egod, cat",
+        "=cmd(), cat",
+        "$x^{, cat",
+        "<img src=x onerror=alert(1)>, cat",
+    ],
+    ids=["NUL", "surrogate", "emoji and right to left", "formula", "mathtext", "markup"],
+)
+def test_odd_labels_are_answered(raw, labels):
+    answered, text = raw.ask("classify", image=raw.kitten(), labels=labels)
+    assert answered, text[:300]
+    answer, _, table, *_ = json.loads(text.rpartition("data: ")[2])
+    assert answer["label"] == "cat"
+    assert len(table["data"]) == len(labels.split(","))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": "x" * 500_000}, "500,000 characters"),
+        ({"labels": ",".join(map(str, range(10_000)))}, "10,000 labels"),
+        ({"labels": " "}, "at least one label"),
+        ({"labels": None}, "at least one label"),
+        ({"template": "no place"}, "needs {} once"),
+        ({"template": "{0.__class__} {}"}, ""),
+        ({"scoring": "magic"}, "magic"),
+        ({"scoring": None}, "no scoring called"),
+        ({"model": "nobody/nothing"}, "nobody/nothing"),
+        ({"model": "../../etc"}, "../../etc"),
+        ({"model": ["embedded"]}, ""),
+        ({"image": None}, "Choose a picture"),
+        ({"image": 5}, ""),
+        ({"image": "data:image/png;base64,aGk="}, ""),
+    ],
+)
+def test_classify_refuses_on_the_server(raw, changes, message):
+    if "{0." in str(changes):  # replaced as text, never formatted
+        assert raw.ask("classify", image=raw.kitten(), **changes)[0]
+        return
+    assert message in refusal(raw, **{"image": raw.kitten(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"k": float("nan")}, "between 1 and 100"),
+        ({"k": 9999}, "maximum value 100"),
+        ({"k": -1}, "minimum value 1"),
+        ({"k": "many"}, ""),
+        ({"query": "x" * 501}, "at most 500"),
+        ({"query": ""}, "Say what you are looking for"),
+        ({"gallery": "nobody's"}, "no gallery called"),
+        ({"gallery": "../../x"}, "no gallery called"),
+        ({"gallery": "mine"}, "no gallery of your own"),
+        ({"gallery": {"a": 1}}, "no gallery called"),
+    ],
+)
+def test_search_refuses_on_the_server(raw, changes, message):
+    assert message in refusal(raw, "search", **changes)
+
+
+def test_doors_that_are_shut(raw):
+    for path in ("run/classify", "api/classify"):  # they would pass by the queue
+        assert raw.post(f"gradio_api/{path}", json={"data": []}).status_code == 404
+    assert raw.get("monitoring/summary").status_code == raw.get("monitoring").status_code == 403
+    assert raw.get("gradio_api/vibe-code").status_code == 403
+    assert raw.get("gradio_api/runs").status_code == 404
+
+
+def test_broken_json_is_no_crash(raw):
+    json_type = {"content-type": "application/json"}
+    for body in (b'{"data":', b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}"):
+        assert raw.post("gradio_api/call/classify", content=body, headers=json_type).status_code in (400, 422)
+    assert raw.ask("classify", image=raw.kitten())[0]
+
+
+def test_another_site_may_not_read_a_local_app(raw):
+    reply = raw.get("config", headers={"Origin": "http://evil.example"})
+    assert reply.headers.get("access-control-allow-origin") not in ("*", "http://evil.example")

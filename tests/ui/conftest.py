@@ -1,0 +1,53 @@
+"""A real browser on the running app, watched: what it must never do fails the test that did it."""
+
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.ui.find_browser import browser, why_not
+
+KNOWN = ("Method not implemented.",)  # Gradio's own upload box says so whenever a file is chosen
+QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if browser() is None:
+        pytest.skip(why_not())
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET)]
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=browser(), headless=True, args=arguments)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def visit(chromium, url):
+    """visit(width, height, query): the page, opened as a new visitor. No errors, no warnings, no other host."""
+    contexts, wrong = [], []
+
+    def console(message):
+        if message.type in ("error", "warning") and message.text not in KNOWN:
+            wrong.append(f"{message.type}: {message.text}")
+
+    def request(asked):
+        address = urlsplit(asked.url)
+        if address.scheme not in ("data", "blob") and address.hostname != "127.0.0.1":
+            wrong.append(f"request to {asked.url}")
+
+    def open_page(width=1280, height=900, query=""):
+        contexts.append(chromium.new_context(viewport={"width": width, "height": height}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(15_000)
+        page.on("console", console)
+        page.on("pageerror", lambda error: wrong.append(f"exception: {error}"))
+        page.on("request", request)
+        page.goto(url + query)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
