@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from tests.raw import KITTEN, Raw, file
+from tests.test_architecture import ROOT
 
-LEAKS = re.compile(r"Traceback|site-packages|File \"|root:|/work/|/home/|Original error")
+LEAKS = re.compile(rf"Traceback|site-packages|File \"|root:|{ROOT}|/home/|Original error")
 
 
 @pytest.fixture(scope="module")
