@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,11 @@ from core import hub
 from core.engine import Engine, OnStep
 from core.errors import UserError
 from core.images import pixel_key
-from core.models.base import DualEncoder, Matcher, Model, Spec
+from core.models.base import DualEncoder, ImageEncoder, Matcher, Model, Spec
 from core.registry import Registry, discover
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 REVISIONS = Path(__file__).with_name("revisions.json")
 EMBEDDED = "embedded"
@@ -133,6 +136,19 @@ class Models:
         self._need(name, DualEncoder)
         texts = [clean_text(text) for text in texts]
         return self._embed(name, "embed_texts", texts, texts, 256, on_step, stop)
+
+    def encode(self, name: str, image: Image) -> dict[str, Tensor]:
+        """What the model keeps of a picture: looked at once, and then in the cache."""
+        self._need(name, ImageEncoder)
+        key = (pixel_key(image), "encode_image", name, self.revision(name), self.engine.device.dtype, "pil")
+        known = self.engine.cache.get(key)
+        if known is None:
+            encoding = self.call(name, "encode_image", image)
+            known = {part: value.numpy() for part, value in encoding.items()}
+            self.engine.cache.put(key, known)
+        import torch
+
+        return {part: torch.from_numpy(value) for part, value in known.items()}
 
     def match(self, name: str, pairs: Sequence[tuple[Image, str]], on_step: OnStep | None = None) -> list[float]:
         """Match probabilities of image-text pairs, for models that read both together."""

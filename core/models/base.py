@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
@@ -89,6 +89,79 @@ class Matcher(Model):
     @abstractmethod
     def match(self, pairs: Sequence[tuple[Image, str]]) -> Tensor:
         """[n] float32 on the CPU: the probability that the text describes the image."""
+
+
+class ImageEncoder(Model):
+    """Looks at a picture once; what is asked about it afterwards costs little."""
+
+    @abstractmethod
+    def encode_image(self, image: Image) -> dict[str, Tensor]:
+        """All that later questions about this picture need, as tensors on the CPU."""
+
+
+class Segmenter(ImageEncoder):
+    """Cuts out of a picture what phrases name."""
+
+    @abstractmethod
+    def segment(self, encoding: Mapping[str, Tensor], prompts: Sequence[str]) -> dict[str, Tensor]:
+        """{"logits": [n, h, w]}, a map of the whole picture for each prompt: P(prompt is here) = sigmoid(logit).
+        Maps that led to it follow under names that say what they are, first to last. float32 on the CPU."""
+
+    @classmethod
+    @abstractmethod
+    def program(cls, model_id: str) -> str:
+        """Plain `transformers` code that, given `torch`, `image` (PIL) and `prompts` (str), leaves `logits` [n, h, w]."""
+
+
+class ImagePrompted(Segmenter):
+    """Takes pictures in place of phrases, too."""
+
+    @abstractmethod
+    def segment_like(self, encoding: Mapping[str, Tensor], examples: Sequence[Image]) -> dict[str, Tensor]:
+        """As `segment`, for what each example picture shows."""
+
+
+class Refiner(ImageEncoder):
+    """Draws one object's mask from clicks and a box."""
+
+    @abstractmethod
+    def refine(
+        self,
+        encoding: Mapping[str, Tensor],
+        points: Sequence[tuple[float, float, bool]],
+        box: tuple[float, float, float, float] | None,
+    ) -> Tensor:
+        """[h, w] logits over the whole picture. A point is (x, y, on the object?), a box (x0, y0, x1, y1), in pixels."""
+
+
+class Answerer(ImageEncoder):
+    """Answers questions about a picture."""
+
+    @abstractmethod
+    def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
+        """For each question its answers with their confidences in 0..1, most likely first: five, or fewer where the
+        model has fewer."""
+
+    @classmethod
+    @abstractmethod
+    def program(cls, model_id: str) -> str:
+        """Plain `transformers` code that, given `torch`, `image` (PIL) and `question`, leaves `answers`, the same dict."""
+
+
+class AttentiveAnswerer(Answerer):
+    """Can say which patches its answer leaned on."""
+
+    @abstractmethod
+    def relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
+        """How much each patch mattered to the first answer, word by word. `shuffled` asks the same of a copy whose
+        weights were shuffled: a map that looks the same there says nothing (Adebayo et al., arXiv 1810.03292)."""
+
+
+class Relevance(NamedTuple):
+    """`maps` [words, h, w], each in 0..1 and over the whole picture, one for each of `words`."""
+
+    words: list[str]
+    maps: Tensor
 
 
 class TransformersPair(DualEncoder):
