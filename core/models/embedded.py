@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ASSETS = Path(__file__).parents[2] / "assets" / "embedded"
+SEGMENTATION = ASSETS.with_name("segmentation")
 VISION_HUB, TEXT_HUB = "timm/tf_efficientnet_lite0.in1k", "sentence-transformers/all-MiniLM-L6-v2"
 TOKENS = 128
 VIEWS = (("crop", 288), ("whole", 288), ("whole", 384))  # each view's shorter side, in pixels
@@ -43,6 +44,7 @@ class EmbeddedPair(AnchoredEncoder):
         self.text_anchors, self.text_mean = anchors["text"], anchors["text_mean"]
         rows = vision.classifier.weight.detach()
         self.image_anchors = normalize(rows - rows.mean(0), dim=1)
+        self.anything = relative(self.text_anchors, self.text_anchors).mean(0)  # what any name of a thing resembles
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> EmbeddedPair:

@@ -1,0 +1,126 @@
+"""Train assets/segmentation, the decoder that sharpens a phrase's similarity maps into masks.
+
+    python -m recipes.segmentation --work FOLDER
+
+FOLDER takes the package of cut-outs, features and checkpoints (about 4 GB); run it again to go on after an
+interruption. About 90 minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from core.models._decoder import MapDecoder, MapDecoderConfig
+from core.models._dense import CHANNELS, look, phrase_maps
+from core.models.embedded import ASSETS, SEGMENTATION, EmbeddedPair
+from recipes._training import Row, filled, train
+from recipes.scenes import Composer
+
+SCENES, APART, PROMPTS = 4000, 300, 4
+GRID = 56  # of the masks: stride 8 at 448 pixels
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="folder for what need not be kept")
+    parser.add_argument("--scenes", type=int, default=SCENES)
+    parser.add_argument("--epochs", type=float, default=4)
+    args = parser.parse_args()
+    pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+    arrays = filled(args.work / "segmentation", args.scenes, Rows(pair, Composer(args.work)))
+    torch.manual_seed(0)
+    decoder = MapDecoder(MapDecoderConfig())
+    options = {"learning_rate": 2e-3, "per_device_train_batch_size": 8, "num_train_epochs": args.epochs}
+    train(decoder, loss, Scenes(arrays), args.work / "segmentation-run", collate, **options)
+    decoder.half().save_pretrained(SEGMENTATION)
+    apart = filled(args.work / "segmentation-apart", APART, Rows(pair, Composer(args.work, apart=True)))
+    print("scenes kept apart:", figures(decoder.float(), Scenes(apart)))
+
+
+class Rows:
+    """Scene i: what the tower sees, the maps of PROMPTS phrases, and the mask of each."""
+
+    def __init__(self, pair: EmbeddedPair, composer: Composer) -> None:
+        self.pair, self.composer = pair, composer
+        self.vectors: dict[str, torch.Tensor] = {}
+
+    def __call__(self, seed: int) -> Row:
+        scene, rng = self.composer.scene(seed), np.random.default_rng(seed)
+        there = list(dict.fromkeys(thing.name for thing in scene.things))[: PROMPTS // 2]
+        groups = {thing.name: thing.group for thing in scene.things}
+        phrases = [groups[name] if groups[name] and rng.random() < 0.15 else name for name in there]
+        phrases += self.composer.absent(scene, rng, PROMPTS - len(phrases))
+        with torch.inference_mode():
+            encoding = look(self.pair.vision.efficientnet_lite, self.pair.image_anchors, scene.image)
+            maps = phrase_maps(encoding, torch.stack([self.vector(phrase) for phrase in phrases]), self.pair.anything)
+        masks = [Image.fromarray(scene.mask(phrase).astype(np.uint8) * 255) for phrase in phrases]
+        return {
+            **{name.replace(" ", "_"): encoding[name].numpy().astype(np.float16) for name in CHANNELS},
+            "maps": maps.numpy().astype(np.float16),
+            "masks": np.stack([np.asarray(mask.resize((GRID, GRID), Image.Resampling.BOX)) for mask in masks]),
+        }
+
+    def vector(self, phrase: str) -> torch.Tensor:
+        if phrase not in self.vectors:
+            self.vectors[phrase] = self.pair.embed_texts([f"a photo of a {phrase}"])[0]
+        return self.vectors[phrase]
+
+
+class Scenes(torch.utils.data.Dataset[Any]):
+    def __init__(self, arrays: Row) -> None:
+        self.arrays = arrays
+
+    def __len__(self) -> int:
+        return len(self.arrays["maps"])
+
+    def __getitem__(self, row: int) -> Row:
+        return {name: array[row] for name, array in self.arrays.items()}
+
+
+def collate(rows: list[Row]) -> dict[str, torch.Tensor]:
+    """Each prompt a row of its own: depths [n * PROMPTS, ...], maps [n * PROMPTS, channels, h, w], masks in 0..1."""
+    batch = {name: torch.from_numpy(np.stack([row[name] for row in rows])).float() for name in rows[0]}
+    depths = {name: batch.pop(name.replace(" ", "_")).repeat_interleave(PROMPTS, 0) for name in CHANNELS}
+    return {"depths": depths, "maps": batch["maps"].flatten(0, 1), "masks": batch["masks"].flatten(0, 1) / 255}
+
+
+def loss(model: MapDecoder, batch: Any) -> torch.Tensor:
+    """Binary cross-entropy and, where there is something to find, soft dice; at both strides."""
+    outputs, masks = model(batch["depths"], batch["maps"]), batch["masks"]
+    coarse = F.avg_pool2d(masks, 2)
+    return soft(outputs["logits"], masks) + 0.4 * soft(outputs["stride 16"], coarse)
+
+
+def soft(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
+    there = masks.flatten(1).sum(1) > 0
+    cross = F.binary_cross_entropy_with_logits(logits, masks)
+    p = logits.sigmoid()[there].flatten(1)
+    m = masks[there].flatten(1)
+    dice = 1 - (2 * (p * m).sum(1) + 1) / (p.sum(1) + m.sum(1) + 1)
+    return cross + dice.mean()
+
+
+@torch.no_grad()
+def figures(decoder: MapDecoder, scenes: Scenes, threshold: float = 0.5) -> dict[str, float]:
+    """Mean IoU of what is there, and the share of the picture claimed for what is not."""
+    ious, claimed = [], []
+    for start in range(0, len(scenes), 8):
+        batch = collate([scenes[i] for i in range(start, min(start + 8, len(scenes)))])
+        found = decoder(batch["depths"], batch["maps"])["logits"].sigmoid() > threshold
+        truth = batch["masks"] > 0.5
+        there = truth.flatten(1).any(1)
+        both, either = (found & truth)[there].flatten(1).sum(1), (found | truth)[there].flatten(1).sum(1)
+        ious += (both / either).tolist()
+        claimed += found[~there].float().flatten(1).mean(1).tolist()
+    return {"mIoU": float(np.mean(ious)), "absent area": float(np.mean(claimed))}
+
+
+if __name__ == "__main__":
+    main()
