@@ -18,9 +18,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/quality.py` works too
 
+from benchmarks import masks
+from benchmarks.instances import read_instances
 from core import images as door
 from core.engine import Engine
 from core.models import Models
+from core.models.base import DualEncoder, Segmenter
 from core.settings import Settings
 from core.tasks import retrieval, zero_shot
 
@@ -33,6 +36,7 @@ class Coco:
     captions: list[list[str]]
     categories: list[str]
     present: np.ndarray  # [pictures, categories] of bool
+    folder: Path
 
     @classmethod
     def read(cls, folder: Path) -> Coco:
@@ -51,6 +55,7 @@ class Coco:
             [captions[row["id"]] for row in rows],
             [category["name"] for category in instances["categories"]],
             present,
+            folder,
         )
 
 
@@ -99,7 +104,16 @@ def _recall(found: retrieval.Recall) -> dict[str, float]:
     return {f"R@{k}": value for k, value in found.at.items()}
 
 
-PARTS = {"presence": presence, "t2i": text_to_image, "i2t": image_to_text}
+def segmentation(models: Models, name: str, coco: Coco) -> dict[str, float]:
+    return masks.measure(models, name, coco.images, read_instances(coco.folder), coco.categories)
+
+
+PARTS = {
+    "presence": (presence, DualEncoder),
+    "t2i": (text_to_image, DualEncoder),
+    "i2t": (image_to_text, DualEncoder),
+    "segmentation": (segmentation, Segmenter),
+}
 
 
 def main() -> None:
@@ -107,14 +121,15 @@ def main() -> None:
     parser.add_argument("--coco", type=Path, required=True, help="folder with images/, instances.json, captions.json")
     parser.add_argument("--model", default="embedded", help="a name from the model picker")
     parser.add_argument("--models", type=Path, help="folder of local checkpoints")
-    parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS), help="parts to measure")
+    parser.add_argument("--only", nargs="+", choices=list(PARTS), help="parts to measure; else all that the model can")
     parser.add_argument("--json", type=Path, help="write the figures here")
     args = parser.parse_args()
     models, coco = Models(Engine(Settings()), args.models), Coco.read(args.coco)
-    figures = {part: PARTS[part](models, args.model, coco) for part in args.only}
+    able = [part for part in args.only or PARTS if issubclass(models.adapter(args.model), PARTS[part][1])]
+    figures = {part: PARTS[part][0](models, args.model, coco) for part in able}
     print(f"{args.model} on {len(coco.images)} pictures")
     for part, values in figures.items():
-        print(f"{part:10s}" + "".join(f"  {key} {value:.3f}" for key, value in values.items()))
+        print(f"{part:13s}" + "".join(f"  {key} {value:.3f}" for key, value in values.items()))
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
 Array = NDArray[Any]
 Arrays = Array | dict[str, Array]  # a vector, or all that looking at a picture left
 

@@ -1,8 +1,11 @@
-"""What the tasks return: small frozen dataclasses of plain Python values."""
+"""What the tasks return: small frozen dataclasses of plain Python values, and arrays where there is a map."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,23 @@ class Failure:
     wanted: str
     got: str
     rank: int
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """n prompts on one picture of `size` (width, height). `probabilities` [n, h, w] in 0..1 at the model's own
+    resolution, covering the whole picture; `depths` are the maps [n, h', w'] that led to them, first to last."""
+
+    labels: list[str]
+    size: tuple[int, int]
+    probabilities: NDArray[np.float32]
+    depths: dict[str, NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The likeliest answers to one question, best first, with confidences in 0..1; `hint` says what to bear in mind."""
+
+    question: str
+    confidences: dict[str, float]
+    hint: str = ""

@@ -106,7 +106,9 @@ class Composer:
         """Names of things that are not there, nor others of their group."""
         here = {thing.name for thing in scene.things} | {thing.group for thing in scene.things}
         words = {word for name in here for word in name.split()}
-        free = [s.name for s in self.stamps if not (set(s.name.split()) & words) and (not s.group or s.group not in here)]
+        free = [
+            s.name for s in self.stamps if not (set(s.name.split()) & words) and (not s.group or s.group not in here)
+        ]
         return [str(name) for name in rng.choice(sorted(set(free)), n, replace=False)]
 
     def _background(self, rng: np.random.Generator) -> Image.Image:

@@ -19,7 +19,8 @@ from torch.nn import functional as F
 
 from core.models._decoder import MapDecoder, MapDecoderConfig
 from core.models._dense import CHANNELS, look, phrase_maps
-from core.models.embedded import ASSETS, SEGMENTATION, EmbeddedPair
+from core.models._embedded_masks import FOLDER
+from core.models.embedded import ASSETS, EmbeddedPair
 from recipes._training import Row, filled, train
 from recipes.scenes import Composer
 
@@ -39,7 +40,7 @@ def main() -> None:
     decoder = MapDecoder(MapDecoderConfig())
     options = {"learning_rate": 2e-3, "per_device_train_batch_size": 8, "num_train_epochs": args.epochs}
     train(decoder, loss, Scenes(arrays), args.work / "segmentation-run", collate, **options)
-    decoder.half().save_pretrained(SEGMENTATION)
+    decoder.half().save_pretrained(FOLDER)
     apart = filled(args.work / "segmentation-apart", APART, Rows(pair, Composer(args.work, apart=True)))
     print("scenes kept apart:", figures(decoder.float(), Scenes(apart)))
 

@@ -215,7 +215,12 @@ def stoppable(work: Work) -> Generator[tuple[int, int], None, Any]:
 
 def write_file(name: str, text: str) -> str:
     """A file for a visitor to download, in Gradio's cache, which is cleared of what is an hour old."""
-    return save_bytes_to_cache(text.encode(), name, get_upload_folder())
+    return write_bytes(name, text.encode())
+
+
+def write_bytes(name: str, content: bytes) -> str:
+    """The same for what is not text."""
+    return save_bytes_to_cache(content, name, get_upload_folder())
 
 
 def read_more(text: str) -> None:

@@ -13,7 +13,9 @@ from core.models import Models
 from core.settings import Settings
 from tests import HUB_CACHE
 from tests.app_fixture import client, page, settings, url  # noqa: F401  fixtures
+from tests.tiny_answerers import PUBLISHED_ANSWERERS
 from tests.tiny_models import PUBLISHED
+from tests.tiny_segmenters import PUBLISHED_SEGMENTERS
 
 torch.set_num_threads(1)
 
@@ -33,7 +35,7 @@ def hub_cache():
     """The hub's cache, holding a tiny checkpoint under each published id."""
     torch.manual_seed(0)
     made: dict = {}
-    for model_id, make in PUBLISHED.items():
+    for model_id, make in (PUBLISHED | PUBLISHED_SEGMENTERS | PUBLISHED_ANSWERERS).items():
         folder = snapshot(model_id)
         if make in made:
             shutil.copytree(made[make], folder, dirs_exist_ok=True)

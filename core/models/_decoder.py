@@ -67,7 +67,8 @@ class MapDecoder(PreTrainedModel):  # type: ignore[misc]
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
             if module.out_channels == 1:  # logits: begin by saying nothing
                 nn.init.zeros_(module.weight)
-            nn.init.zeros_(module.bias)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
     def forward(self, depths: Mapping[str, Tensor], maps: Tensor) -> dict[str, Tensor]:
         """depths: `stride N` -> [1 or n, channels, h, w]. Gives `stride 16` and `logits` (stride 8), [n, h, w]."""

@@ -38,8 +38,8 @@ def pixels(image: Image.Image, side: int) -> Tensor:
     import torch
 
     scale = side / min(image.size)
-    size = tuple(round(min(n * scale, 2 * side) / 32) * 32 for n in image.size)
-    view = np.asarray(image.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
+    width, height = (round(min(n * scale, 2 * side) / 32) * 32 for n in image.size)
+    view = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
     return (torch.from_numpy(view.copy()).permute(2, 0, 1)[None] - 127) / 128
 
 

@@ -109,7 +109,7 @@ class Segmenter(ImageEncoder):
 
     @classmethod
     @abstractmethod
-    def program(cls, model_id: str) -> str:
+    def segment_program(cls, model_id: str) -> str:
         """Plain `transformers` code that, given `torch`, `image` (PIL) and `prompts` (str), leaves `logits` [n, h, w]."""
 
 
@@ -144,7 +144,7 @@ class Answerer(ImageEncoder):
 
     @classmethod
     @abstractmethod
-    def program(cls, model_id: str) -> str:
+    def answer_program(cls, model_id: str) -> str:
         """Plain `transformers` code that, given `torch`, `image` (PIL) and `question`, leaves `answers`, the same dict."""
 
 

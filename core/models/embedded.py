@@ -19,20 +19,20 @@ from PIL import Image
 from core.errors import UserError
 from core.models import EMBEDDED, Family, register
 from core.models._asif import relative
-from core.models.base import AnchoredEncoder, Scale, Spec, hide_progress, weight_bytes
+from core.models._embedded_masks import EmbeddedMasks
+from core.models.base import Scale, Spec, hide_progress, weight_bytes
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 ASSETS = Path(__file__).parents[2] / "assets" / "embedded"
-SEGMENTATION = ASSETS.with_name("segmentation")
 VISION_HUB, TEXT_HUB = "timm/tf_efficientnet_lite0.in1k", "sentence-transformers/all-MiniLM-L6-v2"
 TOKENS = 128
 VIEWS = (("crop", 288), ("whole", 288), ("whole", 384))  # each view's shorter side, in pixels
 
 
-class EmbeddedPair(AnchoredEncoder):
+class EmbeddedPair(EmbeddedMasks):
     """float32 on every device: it is small, and its answers should not depend on the machine."""
 
     def __init__(self, vision: Any, text: Any, tokenizer: Any, device: torch.device) -> None:
