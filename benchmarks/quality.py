@@ -18,12 +18,12 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/quality.py` works too
 
-from benchmarks import masks
+from benchmarks import masks, questions
 from benchmarks.instances import read_instances
 from core import images as door
 from core.engine import Engine
 from core.models import Models
-from core.models.base import DualEncoder, Segmenter
+from core.models.base import Answerer, DualEncoder, Segmenter
 from core.settings import Settings
 from core.tasks import retrieval, zero_shot
 
@@ -104,6 +104,10 @@ def _recall(found: retrieval.Recall) -> dict[str, float]:
     return {f"R@{k}": value for k, value in found.at.items()}
 
 
+def answers(models: Models, name: str, coco: Coco) -> dict[str, float]:
+    return questions.measure(models, name, coco.images, read_instances(coco.folder), coco.categories)
+
+
 def segmentation(models: Models, name: str, coco: Coco) -> dict[str, float]:
     return masks.measure(models, name, coco.images, read_instances(coco.folder), coco.categories)
 
@@ -112,6 +116,7 @@ PARTS = {
     "presence": (presence, DualEncoder),
     "t2i": (text_to_image, DualEncoder),
     "i2t": (image_to_text, DualEncoder),
+    "vqa": (answers, Answerer),
     "segmentation": (segmentation, Segmenter),
 }
 

@@ -45,18 +45,21 @@ def pixels(image: Image.Image, side: int) -> Tensor:
 
 def look(tower: Any, anchors: Tensor, image: Image.Image) -> dict[str, Tensor]:
     """The picture's encoding, on the tower's device: `stride N` [channels, h, w]; `places S` [h, w, anchors] with
-    S in SIDES, unit norm; `whole` [anchors], the same for the mean of all places."""
+    S in SIDES, unit norm; `whole` [anchors], the same for the mean of all places; `colours` [3, h, w] in -1..1, on the
+    grid of stride 8."""
     import torch
-    from torch.nn.functional import normalize
+    from torch.nn.functional import avg_pool2d, normalize
 
     encoding, pooled = {}, []
     for side in SIDES:
-        seen = tower(pixels(image, side).to(anchors.device), output_hidden_states=side == SIDES[-1])
+        view = pixels(image, side).to(anchors.device)
+        seen = tower(view, output_hidden_states=side == SIDES[-1])
         places = seen.last_hidden_state[0].permute(1, 2, 0)
         h, w, _ = places.shape
         encoding[f"places {side}"] = relative(normalize(places.flatten(0, 1), dim=1), anchors).view(h, w, -1)
         pooled.append(normalize(seen.pooler_output[0], dim=0))
     encoding["whole"] = relative(normalize(torch.stack(pooled).mean(0, keepdim=True), dim=1), anchors)[0]
+    encoding["colours"] = avg_pool2d(view, 8)[0]
     encoding |= {name: seen.hidden_states[depth][0] for name, depth in DEPTHS.items()}
     return encoding
 

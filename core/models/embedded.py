@@ -19,7 +19,7 @@ from PIL import Image
 from core.errors import UserError
 from core.models import EMBEDDED, Family, register
 from core.models._asif import relative
-from core.models._embedded_masks import EmbeddedMasks
+from core.models._embedded_answers import EmbeddedAnswers
 from core.models.base import Scale, Spec, hide_progress, weight_bytes
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ TOKENS = 128
 VIEWS = (("crop", 288), ("whole", 288), ("whole", 384))  # each view's shorter side, in pixels
 
 
-class EmbeddedPair(EmbeddedMasks):
+class EmbeddedPair(EmbeddedAnswers):
     """float32 on every device: it is small, and its answers should not depend on the machine."""
 
     def __init__(self, vision: Any, text: Any, tokenizer: Any, device: torch.device) -> None:

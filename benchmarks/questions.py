@@ -1,0 +1,122 @@
+"""Visual question answering on photographs: questions written from the instances of a COCO-shaped folder."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+from PIL.Image import Image
+
+from benchmarks.instances import Instance
+from core.models import Models
+from core.tasks import vqa
+
+SMALLEST = 0.01  # share of the picture
+KINDS = ("animal", "vehicle", "food")
+PLURALS = {"person": "people", "mouse": "mice", "knife": "knives", "sheep": "sheep", "skis": "skis", "scissors": "scissors"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Item:
+    """`right`: the answers that count as right. `stratum`: what the figure is averaged over."""
+
+    picture: int
+    question: str
+    right: frozenset[str]
+    stratum: str = ""
+
+
+def existence(pictures: list[list[Instance]], categories: list[str]) -> list[Item]:
+    """Of each picture the categories that cover SMALLEST or more, and as many absent ones, drawn by seed."""
+    rng, items = np.random.default_rng(0), []
+    for number, instances in enumerate(pictures):
+        absent = sorted(set(categories) - {one.category for one in instances})
+        cover = _coverage(instances)
+        present = [name for name in categories if cover.get(name, 0) >= SMALLEST]
+        for name in present:
+            items.append(Item(number, f"Is there {_article(name)} {name}?", frozenset({"yes"})))
+        for name in rng.choice(absent, min(len(present), len(absent)), replace=False):
+            items.append(Item(number, f"Is there {_article(name)} {name}?", frozenset({"no"})))
+    return items
+
+
+def counting(pictures: list[list[Instance]], categories: list[str]) -> list[Item]:
+    """Categories with one to five instances, none a crowd, each of SMALLEST or more."""
+    items = []
+    for number, instances in enumerate(pictures):
+        for name in categories:
+            mine = [one for one in instances if one.category == name]
+            if 1 <= len(mine) <= 5 and all(not one.crowd and one.coverage >= SMALLEST for one in mine):
+                question = f"How many {PLURALS.get(name) or _plural(name)} are there?"
+                items.append(Item(number, question, frozenset({str(len(mine))}), str(min(len(mine), 3))))
+    return items
+
+
+def identity(pictures: list[list[Instance]], categories: list[str]) -> list[Item]:
+    """What animal, vehicle or food is in the picture? Any that is there is right."""
+    items = []
+    for number, instances in enumerate(pictures):
+        for kind in KINDS:
+            right = frozenset(one.category for one in instances if one.group == kind)
+            if right:
+                items.append(Item(number, f"What {kind} is in the picture?", right, kind))
+    return items
+
+
+def measure(
+    models: Models, name: str, images: list[Image], pictures: list[list[Instance]], categories: list[str]
+) -> dict[str, float]:
+    """Accuracy of the first answers, and beside it what the likeliest answers alone, without a picture, would get.
+    Counting is the mean of the accuracies at the true counts 1, 2, and 3 or more."""
+    figures = {}
+    for part, write in {"existence": existence, "counting": counting, "identity": identity}.items():
+        items = write(pictures, categories)
+        answers = _ask(models, name, images, items)
+        figures[part] = accuracy(items, answers, by_stratum=part == "counting")
+        figures[f"{part} prior"] = accuracy(items, prior(items), by_stratum=part == "counting")
+    return figures
+
+
+def accuracy(items: list[Item], answers: list[str], by_stratum: bool = False) -> float:
+    right = np.array([answer.lower() in item.right for item, answer in zip(items, answers, strict=True)])
+    if not by_stratum:
+        return float(right.mean())
+    strata = np.array([item.stratum for item in items])
+    return float(np.mean([right[strata == stratum].mean() for stratum in sorted(set(strata))]))
+
+
+def prior(items: list[Item]) -> list[str]:
+    """The same answer to all questions of a kind: the one that is right most often."""
+    counts: dict[str, Counter[str]] = {}
+    for item in items:
+        counts.setdefault(item.question if "What" in item.question else "", Counter()).update(item.right)
+    best = {key: max(sorted(count), key=count.__getitem__) for key, count in counts.items()}
+    return [best[item.question if "What" in item.question else ""] for item in items]
+
+
+def _ask(models: Models, name: str, images: list[Image], items: list[Item]) -> list[str]:
+    found: dict[tuple[int, str], str] = {}
+    for number, image in enumerate(images):
+        questions = list(dict.fromkeys(item.question for item in items if item.picture == number))
+        for start in range(0, len(questions), vqa.MAX_QUESTIONS):
+            for answers in vqa.answer(models, name, image, questions[start : start + vqa.MAX_QUESTIONS]):
+                found[number, answers.question] = next(iter(answers.confidences), "")
+    return [found[item.picture, item.question] for item in items]
+
+
+def _coverage(instances: list[Instance]) -> dict[str, float]:
+    masks: dict[str, np.ndarray] = {}
+    for one in instances:
+        masks[one.category] = masks.get(one.category, np.zeros_like(one.mask)) | one.mask
+    return {name: float(mask.mean()) for name, mask in masks.items()}
+
+
+def _article(name: str) -> str:
+    return "an" if name[0] in "aeiou" else "a"
+
+
+def _plural(name: str) -> str:
+    if name.endswith(("s", "ch", "sh", "x")):
+        return name + "es"
+    return name[:-1] + "ies" if name.endswith("y") and name[-2] not in "aeiou" else name + "s"

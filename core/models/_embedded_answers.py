@@ -1,0 +1,161 @@
+"""What the embedded model adds for questions: a small ViLT for yes and no, numbers, colours and sides, and a ranking of
+an open list of words for "what is this?"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.models import _questions
+from core.models._dense import CHANNELS, SIDES, phrase_maps
+from core.models._embedded_masks import EmbeddedMasks, bare
+from core.models.base import AttentiveAnswerer, Relevance
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+FOLDER = Path(__file__).parents[2] / "assets" / "vqa"
+TOP = 5
+SHARPNESS = 25.0  # of the softmax over the words that compete for "what is this?"
+HALVES = {  # of a grid: (rows, columns) as fractions from, to
+    "left": ((0, 1), (0, 0.5)),
+    "right": ((0, 1), (0.5, 1)),
+    "top": ((0, 0.5), (0, 1)),
+    "bottom": ((0.5, 1), (0, 1)),
+    "middle": ((0.25, 0.75), (0.25, 0.75)),
+}
+
+
+class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
+    """For a pair with `text` and `tokenizer` as well."""
+
+    text: Any
+    tokenizer: Any
+
+    @cached_property
+    def reader(self) -> Any:
+        from core.models._reader import GridReader
+        from core.models.base import hide_progress
+
+        hide_progress()
+        reader = GridReader.from_pretrained(FOLDER, dtype="float32", use_safetensors=True, local_files_only=True)
+        return reader.to(self.image_anchors.device).eval()
+
+    @classmethod
+    def answer_program(cls, model_id: str) -> str:
+        return PROGRAM
+
+    def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
+        encoding = {name: value.to(self.image_anchors.device) for name, value in encoding.items()}
+        return [self._answer(encoding, question) for question in questions]
+
+    def _answer(self, encoding: Mapping[str, Tensor], question: str) -> dict[str, float]:
+        asked = _questions.read(question)
+        if asked.kind == "identity":
+            return self._identify(encoding, asked)
+        logits = self.reader(**self._read(encoding, question)).logits[0].float()
+        values, indices = logits.softmax(-1).topk(TOP)
+        names = self.reader.config.id2label
+        return {names[i]: value for i, value in zip(indices.tolist(), values.tolist(), strict=True)}
+
+    def _identify(self, encoding: Mapping[str, Tensor], asked: _questions.Question) -> dict[str, float]:
+        """The words that the picture, or the part asked about, resembles most."""
+        words = candidates(asked.phrase)
+        similar = self._region(encoding, asked.region) @ self._vectors(words).T
+        values, indices = (SHARPNESS * similar).softmax(-1).topk(min(TOP, len(words)))
+        return {words[i]: value for i, value in zip(indices.tolist(), values.tolist(), strict=True)}
+
+    def _region(self, encoding: Mapping[str, Tensor], region: str) -> Tensor:
+        """[anchors], unit norm: the whole picture, or the mean of the places in one part of it."""
+        from torch.nn.functional import normalize
+
+        if not region:
+            return encoding["whole"]
+        rows, columns = HALVES[region]
+        parts = []
+        for side in SIDES:
+            places = encoding[f"places {side}"]
+            (top, bottom), (left, right) = (
+                (int(n * start), max(round(n * end), int(n * start) + 1))
+                for n, (start, end) in zip(places.shape, (rows, columns), strict=False)
+            )
+            parts.append(places[top:bottom, left:right].mean((0, 1)))
+        return normalize(sum(parts), dim=0)  # type: ignore[arg-type]
+
+    def _vectors(self, words: Sequence[str]) -> Tensor:
+        return self.embed_texts([f"a photo of a {word}" for word in words]).to(self.image_anchors.device)
+
+    def _read(self, encoding: Mapping[str, Tensor], question: str) -> dict[str, Tensor]:
+        """The reader's arguments. A question about one side sees the whole picture: it is the reader's to look there."""
+        from core.models._reader import patches
+
+        asked = _questions.read(question)
+        maps = phrase_maps(encoding, self._vectors([bare(asked.phrase or "thing")]), self.anything)
+        probabilities = self.decoder({name: encoding[name][None] for name in CHANNELS}, maps)["logits"].sigmoid()
+        words, mask, _ = self.read_words([question])
+        return {"words": words, "mask": mask, "patches": patches(encoding, maps, probabilities)}
+
+    def read_words(self, questions: Sequence[str]) -> tuple[Tensor, Tensor, Any]:
+        """The text tower's vectors of each token [n, length, d], which are questions' words [n, length], and their
+        places in the text [n, length, 2]."""
+        tokens = self.tokenizer(
+            [question.lower() for question in questions],
+            padding=True,
+            truncation=True,
+            max_length=64,
+            return_tensors="pt",
+            return_offsets_mapping=True,
+        )
+        offsets = tokens.pop("offset_mapping")
+        tokens = tokens.to(self.image_anchors.device)
+        return self.text(**tokens).last_hidden_state, tokens["attention_mask"], offsets
+
+    def relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
+        import torch
+
+        from core.models._relevance import shuffled_copy, single_stream_relevance, word_maps
+
+        encoding = {name: value.to(self.image_anchors.device) for name, value in encoding.items()}
+        inputs = self._read(encoding, question)
+        answer = int(self.reader(**inputs).logits[0].argmax())
+        _, _, offsets = self.read_words([question])
+        with torch.inference_mode(False), torch.enable_grad():
+            reader = shuffled_copy(self.reader) if shuffled else self.reader
+            own = {name: value.clone() for name, value in inputs.items()}
+            own["patches"].requires_grad_()
+            outputs = reader(**own, output_attentions=True)
+            found = single_stream_relevance(outputs.logits[0, answer], outputs.attentions)
+        height, width = encoding["stride 32"].shape[1:]
+        return word_maps(found, question, offsets[0].tolist(), (height, width))
+
+
+def candidates(kind: str) -> list[str]:
+    """The words that may answer "what KIND is this?": those listed under it, or all."""
+    words = open_words()
+    wanted = kind.split()[-1] if kind else ""
+    listed = [word for word, kinds in words.items() if wanted in kinds]
+    return listed or list(words)
+
+
+@lru_cache(maxsize=1)
+def open_words() -> dict[str, tuple[str, ...]]:
+    """Everyday words for things, each with the kinds it belongs to."""
+    words: dict[str, tuple[str, ...]] = {}
+    for line in (FOLDER / "words.txt").read_text().splitlines():
+        kinds, _, listed = line.partition(":")
+        if listed and not line.startswith("#"):
+            for word in listed.split(","):
+                words[word.strip()] = (*words.get(word.strip(), ()), *kinds.split())
+    return words
+
+
+PROGRAM = """\
+from core.models.embedded import ASSETS, EmbeddedPair  # two frozen towers and the heads that this project trained
+
+pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+with torch.inference_mode():
+    encoding = pair.encode_image(image)
+    answers = pair.answer(encoding, [question])[0]
+"""

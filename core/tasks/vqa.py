@@ -1,0 +1,90 @@
+"""Visual question answering: a question about a picture, in words, and the likeliest answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PIL.Image import Image
+
+from core.errors import UserError
+from core.models import EMBEDDED, Models, _questions, clean_text
+from core.models.base import Answerer, AttentiveAnswerer, Relevance
+from core.results import Answers
+from core.tasks import TASKS, Task
+
+TASK = TASKS.register("vqa", Task("vqa", "a question about a picture", Answerer))
+
+KINDS = _questions.KINDS
+MAX_QUESTIONS, LENGTH = 50, 200
+
+
+def parse_questions(text: str) -> list[str]:
+    """Questions one a line, trimmed, without duplicates, in the order given."""
+    if len(text or "") > MAX_QUESTIONS * LENGTH:
+        raise UserError(f"That is {len(text):,} characters; at most {MAX_QUESTIONS * LENGTH:,} are read here.")
+    lines = [" ".join(line.split()) for line in clean_text_lines(text or "")]
+    questions = list(dict.fromkeys(line for line in lines if line))
+    if not questions:
+        raise UserError("Ask something: for example “is there a dog?” or “how many cats are there?”.")
+    if len(questions) > MAX_QUESTIONS:
+        raise UserError(f"That is {len(questions)} questions; at most {MAX_QUESTIONS} are answered at once.")
+    if max(map(len, questions)) > LENGTH:
+        raise UserError(f"A question has more than {LENGTH} characters. Ask one thing a line, shortly.")
+    return questions
+
+
+def clean_text_lines(text: str) -> list[str]:
+    return [clean_text(line) if len(line) <= LENGTH else line for line in text.splitlines()]
+
+
+def answer(models: Models, name: str, image: Image | None, questions: Sequence[str]) -> list[Answers]:
+    """The likeliest answers to each question. The picture is encoded once, also for questions asked later."""
+    questions = parse_questions("\n".join(questions))
+    encoding = models.encode(name, there(image))
+    found = models.call(name, "answer", encoding, questions)
+    return [
+        Answers(question, answers, hint(name, question)) for question, answers in zip(questions, found, strict=True)
+    ]
+
+
+def relevance(
+    models: Models, name: str, image: Image | None, question: str, shuffled: bool = False
+) -> Relevance | None:
+    """Which patches the first answer leaned on, word by word; None for a model that cannot say. `shuffled` asks a copy
+    that knows nothing, as a check."""
+    if not issubclass(models.adapter(name), AttentiveAnswerer):
+        return None
+    question = parse_questions(question)[0]
+    found: Relevance = models.call(name, "relevance", models.encode(name, there(image)), question, shuffled)
+    return found
+
+
+def hint(name: str, question: str) -> str:
+    """What to bear in mind about the embedded model's answer to this question; "" if nothing."""
+    if name != EMBEDDED or _questions.read(question).kind != "other":
+        return ""
+    return "The embedded model was not trained on this kind of question, so take its answer with care. It knows " + ", ".join(KINDS.values()) + "."
+
+
+def program(models: Models, name: str, file: str, question: str) -> str:
+    """The shortest program on `transformers` that gives the same answers, as text."""
+    adapter, spec = models.adapter(name), models.spec(name)
+    assert issubclass(adapter, Answerer)
+    return f"""\
+import torch
+from PIL import Image
+
+image = Image.open({file!r}).convert("RGB")
+question = {question!r}
+
+{adapter.answer_program(str(spec.path or spec.id)).rstrip()}
+
+for answer, confidence in answers.items():
+    print(f"{{answer}}: {{confidence:.3f}}")
+"""
+
+
+def there(image: Image | None) -> Image:
+    if image is None:
+        raise UserError("Choose a picture first: upload one, take one, or click an example.")
+    return image
