@@ -48,7 +48,7 @@ def counting(pictures: list[list[Instance]], categories: list[str]) -> list[Item
         for name in categories:
             mine = [one for one in instances if one.category == name]
             if 1 <= len(mine) <= 5 and all(not one.crowd and one.coverage >= SMALLEST for one in mine):
-                question = f"How many {PLURALS.get(name) or _plural(name)} are there?"
+                question = f"How many {plural(name)} are there?"
                 items.append(Item(number, question, frozenset({str(len(mine))}), str(min(len(mine), 3))))
     return items
 
@@ -116,7 +116,9 @@ def _article(name: str) -> str:
     return "an" if name[0] in "aeiou" else "a"
 
 
-def _plural(name: str) -> str:
+def plural(name: str) -> str:
+    if name in PLURALS:
+        return PLURALS[name]
     if name.endswith(("s", "ch", "sh", "x")):
         return name + "es"
     return name[:-1] + "ies" if name.endswith("y") and name[-2] not in "aeiou" else name + "s"

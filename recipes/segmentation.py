@@ -22,7 +22,7 @@ from core.models._dense import CHANNELS, look, phrase_maps
 from core.models._embedded_masks import FOLDER
 from core.models.embedded import ASSETS, EmbeddedPair
 from recipes._training import Row, filled, train
-from recipes.scenes import Composer
+from recipes.scenes import Composer, Scene
 
 SCENES, APART, PROMPTS = 4000, 300, 4
 GRID = 56  # of the masks: stride 8 at 448 pixels
@@ -53,11 +53,8 @@ class Rows:
         self.vectors: dict[str, torch.Tensor] = {}
 
     def __call__(self, seed: int) -> Row:
-        scene, rng = self.composer.scene(seed), np.random.default_rng(seed)
-        there = list(dict.fromkeys(thing.name for thing in scene.things))[: PROMPTS // 2]
-        groups = {thing.name: thing.group for thing in scene.things}
-        phrases = [groups[name] if groups[name] and rng.random() < 0.15 else name for name in there]
-        phrases += self.composer.absent(scene, rng, PROMPTS - len(phrases))
+        scene = self.composer.scene(seed)
+        phrases = self.phrases(scene, np.random.default_rng(seed))
         with torch.inference_mode():
             encoding = look(self.pair.vision.efficientnet_lite, self.pair.image_anchors, scene.image)
             maps = phrase_maps(encoding, torch.stack([self.vector(phrase) for phrase in phrases]), self.pair.anything)
@@ -67,6 +64,13 @@ class Rows:
             "maps": maps.numpy().astype(np.float16),
             "masks": np.stack([np.asarray(mask.resize((GRID, GRID), Image.Resampling.BOX)) for mask in masks]),
         }
+
+    def phrases(self, scene: Scene, rng: np.random.Generator) -> list[str]:
+        """Up to half of them name something that is there, now and then by its group; the others do not."""
+        there = list(dict.fromkeys(thing.name for thing in scene.things))[: PROMPTS // 2]
+        groups = {thing.name: thing.group for thing in scene.things}
+        named = [groups[name] if groups[name] and rng.random() < 0.15 else name for name in there]
+        return named + self.composer.absent(scene, rng, PROMPTS - len(named))
 
     def vector(self, phrase: str) -> torch.Tensor:
         if phrase not in self.vectors:

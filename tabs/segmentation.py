@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Any
 
@@ -12,8 +12,9 @@ import gradio as gr
 import numpy as np
 import PIL.Image
 
+from core.errors import UserError
 from core.explain import masks as drawing
-from core.models.base import Segmenter
+from core.models.base import Refiner, Segmenter
 from core.results import Segmentation
 from core.tasks import segmentation
 from tabs import _base as base
@@ -40,11 +41,13 @@ MORE = """**Read more:** [CLIPSeg](https://arxiv.org/abs/2112.10003) decodes mas
 
 @dataclass(frozen=True)
 class Shown:
-    """What the slider redraws, without a model."""
+    """What the slider redraws, without a model. `points` are the clicks (x, y, on the thing?) on `clicked`'s mask."""
 
     image: PIL.Image.Image
     result: Segmentation
     name: str
+    clicked: str = ""
+    points: tuple[tuple[float, float, bool], ...] = ()
 
 
 def build(lab: base.Lab) -> None:
@@ -82,6 +85,11 @@ def build(lab: base.Lab) -> None:
             )
         with gr.Column(min_width=300):
             painted = gr.Image(label="Masks", interactive=False, format="png")
+            with gr.Accordion("Refine a mask by clicking on it (SAM)", open=False):
+                refiner = base.model_picker(lab, Refiner)
+                target = gr.Dropdown([], label="Whose mask", info="Then click on the picture of the masks above")
+                sign = gr.Radio([("on the thing", True), ("not on it", False)], value=True, label="The click is")
+                by_box = gr.Button("Refine it by its box")
             legend = gr.HighlightedText(label="Colours", show_inline_category=False, interactive=False)
             table = gr.Dataframe(label="Coverage and box of each", headers=HEADER, interactive=False, wrap=True)
             with gr.Row():
@@ -102,6 +110,7 @@ def build(lab: base.Lab) -> None:
         return (
             *_drawn(shown, threshold, False),
             shown,
+            gr.Dropdown(result.labels, value=result.labels[0]),
             drawing.heat_maps(image, result.labels, result.probabilities),
             drawing.depths(image, result.labels, result.depths),
             program,
@@ -139,6 +148,46 @@ def build(lab: base.Lab) -> None:
         result = segmentation.segment_like(lab.models, model, image, example, corners)
         return show(image, result, threshold, "")
 
+    def refine(
+        last: Shown | None, label: str, model: str, threshold: float, progress: gr.Progress, **asked: Any
+    ) -> tuple[Any, ...]:
+        if last is None:
+            raise UserError("Cut something out first: its mask can then be refined.")
+        base.fetch_model(lab, model, progress)
+        progress(0.1, desc="Drawing the mask anew")
+        result = segmentation.refine(lab.models, model, last.image, last.result, label, **asked)
+        now = replace(last, result=result, clicked=label, points=tuple(asked.get("points", ())))
+        return *_drawn(now, threshold, False), now
+
+    @base.safe
+    def click(
+        last: Shown | None,
+        label: str,
+        on: bool,
+        model: str,
+        threshold: float,
+        event: gr.SelectData,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        scale = last.image.width / drawing.shown_size(last.image)[0] if last else 1
+        x, y = event.index
+        before = last.points if last and last.clicked == label else ()
+        points = [*before, (x * scale, y * scale, bool(on))]
+        return refine(last, label, model, threshold, progress, points=points)
+
+    @base.safe
+    def refine_by_box(
+        last: Shown | None,
+        label: str,
+        model: str,
+        threshold: float,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        found = segmentation.masks(last.result, threshold) if last else ()
+        rows = segmentation.things(last.result, found) if last else []
+        box = next((row["box"] for row in rows if row["label"] == label), None)
+        return refine(last, label, model, threshold, progress, box=box)
+
     @base.safe
     def redraw(last: Shown | None, threshold: float, exclusive: bool) -> tuple[Any, ...]:
         if last is None:
@@ -146,7 +195,7 @@ def build(lab: base.Lab) -> None:
         return _drawn(last, threshold, bool(exclusive))
 
     drawn = [painted, answer, legend, table, download, download_coco]
-    outputs = [*drawn, last, heat, depth, code]
+    outputs = [*drawn, last, target, heat, depth, code]
     options = [threshold, model]
     redrawn: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
@@ -167,6 +216,12 @@ def build(lab: base.Lab) -> None:
         examples.load_input_event.then(
             segment, [image, prompts, *options], outputs, api_visibility="private", **base.DEVICE
         )
+    )
+    painted.select(
+        click, [last, target, sign, refiner, threshold], [*drawn, last], api_visibility="private", **base.DEVICE
+    )
+    by_box.click(
+        refine_by_box, [last, target, refiner, threshold], [*drawn, last], api_visibility="private", **base.DEVICE
     )
     threshold.release(redraw, [last, threshold, mode], drawn, **redrawn)
     mode.input(redraw, [last, threshold, mode], drawn, **redrawn)

@@ -21,8 +21,7 @@ OPACITY = 0.45
 def overlay(image: Image, found: NDArray[np.bool_]) -> Image:
     """The picture with each mask [n, height, width] in a colour of its own, outlined in white and in that colour, so
     that masks can be told apart on any background and without telling colours apart."""
-    scale = min(1, LONGEST / max(image.size))
-    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    size = shown_size(image)
     pixels = np.asarray(image.resize(size, PILImage.Resampling.LANCZOS), np.float32).copy()
     thick = 1 + max(size) // 400
     for number, mask in enumerate(found):
@@ -34,6 +33,12 @@ def overlay(image: Image, found: NDArray[np.bool_]) -> Image:
         pixels[_grown(small, thick + 1) & ~inside] = 255
         pixels[line] = rgb
     return PILImage.fromarray(pixels.round().clip(0, 255).astype(np.uint8))
+
+
+def shown_size(image: Image) -> tuple[int, int]:
+    """Of the overlay: the picture's, made smaller to LONGEST."""
+    scale = min(1, LONGEST / max(image.size))
+    return max(1, round(image.width * scale)), max(1, round(image.height * scale))
 
 
 def colour(number: int) -> tuple[int, ...]:

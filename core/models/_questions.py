@@ -26,7 +26,7 @@ _PATTERNS = (
     ("existence", rf"(?:is|are)\s+{_ARTICLE}(?P<phrase>.+?)\s+(?:on|at|in|to)\s+the\s+(?P<region>left|right|top|bottom|middle|centre|center)(?:\s+(?:side|half|part))?(?:\s+or\b.*)?{_HERE}"),
     ("identity", rf"(?:what|which|who)(?:'s)?(?:\s+(?:kind|type|sort|breed)s?\s+of)?(?:\s+(?P<phrase>(?!is\b|are\b|do\b|does\b|can\b).+?))??(?:\s+(?:is|are)(?:\s+(?:this|that|it|these|there|shown|seen))?|\s+(?:do|can)\s+(?:you|we)\s+see|\s+does\s+\w+\s+\w+\s+show)?{_HERE}{_WHERE}{_HERE}"),
 )  # fmt: skip
-_IRREGULAR = {"people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose", "feet": "foot", "teeth": "tooth", "knives": "knife", "wolves": "wolf", "leaves": "leaf", "shelves": "shelf", "loaves": "loaf", "calves": "calf", "sheep": "sheep", "scissors": "scissors", "skis": "skis", "glasses": "glasses", "bus": "bus", "grass": "grass"}  # fmt: skip
+_IRREGULAR = {"people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose", "feet": "foot", "teeth": "tooth", "knives": "knife", "wolves": "wolf", "leaves": "leaf", "shelves": "shelf", "loaves": "loaf", "calves": "calf", "sheep": "sheep", "scissors": "scissors", "skis": "skis", "glasses": "glasses", "bus": "bus", "buses": "bus", "grass": "grass"}  # fmt: skip
 
 
 @dataclass(frozen=True)

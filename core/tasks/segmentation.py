@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -60,6 +61,28 @@ def segment_like(
         example = _crop(example, box)
     encoding = models.encode(name, _there(image))
     return _result(["like the example"], image, models.call(name, "segment_like", encoding, [example]))
+
+
+def refine(
+    models: Models,
+    name: str,
+    image: Image | None,
+    result: Segmentation,
+    label: str,
+    points: Sequence[tuple[float, float, bool]] = (),
+    box: Sequence[float] | None = None,
+) -> Segmentation:
+    """The result with one prompt's map drawn anew by a Refiner (SAM) from clicks (x, y, on the thing?) and a box
+    (x0, y0, x1, y1), all in pixels of the picture."""
+    if label not in result.labels:
+        raise UserError("Choose which prompt's mask to refine.")
+    corners = tuple(float(n) for n in box) if box else None
+    logits = models.call(name, "refine", models.encode(name, _there(image)), list(points), corners).numpy()
+    drawn = _sigmoid(logits)
+    height, width = drawn.shape
+    maps = np.stack([_enlarge(map_, (width, height)) for map_ in result.probabilities])
+    maps[result.labels.index(label)] = drawn
+    return replace(result, probabilities=maps)
 
 
 def masks(result: Segmentation, threshold: float = THRESHOLD, exclusive: bool = False) -> Masks:
@@ -154,8 +177,11 @@ def _result(labels: list[str], image: Image | None, outputs: dict[str, Any]) -> 
     assert image is not None
     maps = {name: value.numpy().astype(np.float32) for name, value in outputs.items()}
     logits = maps.pop("logits")
-    probabilities = (1 / (1 + np.exp(-logits.clip(-60, 60)))).astype(np.float32)
-    return Segmentation(list(labels), image.size, probabilities, maps)
+    return Segmentation(list(labels), image.size, _sigmoid(logits), maps)
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> Probabilities:
+    return np.asarray(1 / (1 + np.exp(-logits.clip(-60, 60))), np.float32)
 
 
 def _enlarge(map_: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -63,7 +63,11 @@ def hint(name: str, question: str) -> str:
     """What to bear in mind about the embedded model's answer to this question; "" if nothing."""
     if name != EMBEDDED or _questions.read(question).kind != "other":
         return ""
-    return "The embedded model was not trained on this kind of question, so take its answer with care. It knows " + ", ".join(KINDS.values()) + "."
+    return (
+        "The embedded model was not trained on this kind of question, so take its answer with care. It knows "
+        + ", ".join(KINDS.values())
+        + "."
+    )
 
 
 def program(models: Models, name: str, file: str, question: str) -> str:

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from benchmarks import quality
 from core.bundled import FOLDER
@@ -16,9 +17,20 @@ def coco(tmp_path):
     (tmp_path / "images").mkdir()
     for name in shows:
         shutil.copy(FOLDER / "pictures" / f"{name}.jpg", tmp_path / "images")
-    images = [{"id": i, "file_name": f"{name}.jpg"} for i, name in enumerate(shows)]
-    categories = [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}, {"id": 3, "name": "frisbee"}]
-    instances = [{"image_id": i, "category_id": c} for i, kinds in enumerate(shows.values()) for c in kinds]
+    sizes = [Image.open(FOLDER / "pictures" / f"{name}.jpg").size for name in shows]
+    images = [
+        {"id": i, "file_name": f"{name}.jpg", "width": width, "height": height}
+        for i, (name, (width, height)) in enumerate(zip(shows, sizes, strict=True))
+    ]
+    categories = [
+        {"id": 1, "name": "cat", "supercategory": "animal"},
+        {"id": 2, "name": "dog", "supercategory": "animal"},
+        {"id": 3, "name": "frisbee", "supercategory": "sports"},
+    ]
+    box = [[20, 20, 200, 20, 200, 200, 20, 200]]
+    instances = [
+        {"image_id": i, "category_id": c, "segmentation": box} for i, kinds in enumerate(shows.values()) for c in kinds
+    ]
     captions = [{"image_id": i, "caption": name.replace("-", " ")} for i, name in enumerate(shows)]
     (tmp_path / "instances.json").write_text(json.dumps({"images": images, "annotations": instances, "categories": categories}))  # fmt: skip
     (tmp_path / "captions.json").write_text(json.dumps({"images": images, "annotations": captions}))
@@ -30,11 +42,15 @@ def test_the_program_writes_the_figures_it_prints(coco, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["quality", "--coco", str(coco), "--json", str(out)])
     quality.main()
     figures = json.loads(out.read_text())
-    assert set(figures) == {"presence", "t2i", "i2t"}
+    assert set(figures) == {"presence", "t2i", "i2t", "vqa", "segmentation"}
     assert figures["presence"]["mAP"] == 1  # cats before dogs and dogs before cats; one frisbee does not count
     assert 0 <= figures["presence"]["ECE"] < 0.5
     assert set(figures["t2i"]) == set(figures["i2t"]) == {"R@1", "R@5", "R@10"}
     assert figures["t2i"]["R@5"] == 1
+    assert figures["vqa"]["existence prior"] == 0.5
+    assert figures["vqa"]["identity"] == 1  # two cats, two dogs
+    assert 0.1 < figures["segmentation"]["mIoU"] <= figures["segmentation"]["mIoU_large"] < 1
+    assert 0 <= figures["segmentation"]["absent_area"] < 0.2
     assert "mAP 1.000" in capsys.readouterr().out
 
 

@@ -1,0 +1,223 @@
+"""Train assets/vqa, the small ViLT that answers questions over the vision tower's grid. After `recipes.segmentation`.
+
+    python -m recipes.vqa --work FOLDER
+
+Questions are written about the composed scenes of recipes/segmentation.py, whose features are read from FOLDER, and,
+so that "is there a ...?" is learned on photographs too, about the nouns listed by eye for the demo gallery. Run it
+again to go on after an interruption. About an hour on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn import functional as F
+
+from benchmarks.questions import plural
+from core.bundled import FOLDER as GALLERY
+from core.models._dense import CHANNELS, phrase_maps
+from core.models._embedded_answers import FOLDER
+from core.models._reader import ANSWERS, PATCH, SIDES, GridReader, GridReaderConfig, about_phrase
+from core.models.embedded import ASSETS, EmbeddedPair
+from recipes._training import Row, filled, train
+from recipes.scenes import MOST, Composer, Scene, is_apart
+from recipes.segmentation import APART, PROMPTS, SCENES, Rows
+
+TEMPLATES = {  # {a}: the thing with its article, {s}: several of it, {the}: the thing
+    "existence": ("is there {a}?", "are there any {s}?", "is there {a} in the picture?", "do you see {a}?", "can you see {a} in this photo?", "does the picture show {a}?"),
+    "count": ("how many {s} are there?", "how many {s} do you see?", "how many {s} are in the picture?", "how many {s}?", "what is the number of {s}?"),
+    "colour": ("what colour is the {the}?", "what color is the {the}?", "what is the colour of the {the}?", "what color are the {s}?"),
+    "position": ("where is the {the}?", "where in the picture is the {the}?", "on which side is the {the}?"),
+    "side": ("is the {the} on the {side}?", "is there {a} on the {side}?"),
+}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--work", type=Path, required=True, help="the folder that recipes.segmentation filled")
+    parser.add_argument("--scenes", type=int, default=SCENES)
+    parser.add_argument("--epochs", type=float, default=3)
+    args = parser.parse_args()
+    pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+    scenes = _prepared(pair, args.work, "segmentation", args.scenes, apart=False)
+    photos = filled(args.work / "vqa-photos", len(_photos(apart=False)), Photos(pair, apart=False), every=20)
+    torch.manual_seed(0)
+    reader = GridReader(GridReaderConfig())
+    questions = Questions(pair, scenes, photos, Composer(args.work))
+    options = {"learning_rate": 1e-3, "per_device_train_batch_size": 32, "num_train_epochs": args.epochs}
+    train(reader, loss, questions, args.work / "vqa-run", questions.collate, **options)
+    reader.half().save_pretrained(FOLDER)
+    apart = _prepared(pair, args.work, "segmentation-apart", APART, apart=True)
+    print("scenes kept apart:", figures(reader.float(), Questions(pair, apart, {}, Composer(args.work, apart=True))))
+
+
+def _prepared(pair: EmbeddedPair, work: Path, source: str, rows: int, apart: bool) -> Row:
+    """What the scenes' rows need beside the depths that recipes.segmentation kept."""
+    kept = {file.stem: np.load(file, mmap_mode="r") for file in (work / source).glob("*.npy")}
+    composer = Composer(work, apart)
+
+    def row(seed: int) -> Row:
+        maps = torch.from_numpy(kept["maps"][seed]).float()
+        depths = {name: torch.from_numpy(kept[name.replace(" ", "_")][seed])[None].float() for name in CHANNELS}
+        with torch.inference_mode():
+            found = pair.decoder(depths, maps)["logits"].sigmoid()
+        pixels = torch.from_numpy(np.asarray(composer.scene(seed).image, np.float32).copy()).permute(2, 0, 1)
+        return {
+            "about": about_phrase(maps, found).numpy().astype(np.float16),
+            "colours": F.avg_pool2d((pixels - 127) / 128, 8).numpy().astype(np.float16),
+        }
+
+    extra = filled(work / source.replace("segmentation", "vqa-scenes"), rows, row)
+    return extra | {"seen": kept["stride_32"]}
+
+
+class Photos:
+    """Row i: a picture of the gallery at 448 x 448, with PROMPTS nouns: those that it shows first, then absent ones."""
+
+    def __init__(self, pair: EmbeddedPair, apart: bool) -> None:
+        self.pair, self.photos = pair, _photos(apart)
+        self.nouns = sorted({noun for _, nouns in self.photos for noun in nouns})
+        self.rows = Rows(pair, None)
+
+    def phrases(self, row: int) -> list[tuple[str, bool]]:
+        rng, (_, here) = np.random.default_rng(row), self.photos[row]
+        present = [str(n) for n in rng.permutation(here)][: PROMPTS // 2]
+        absent = [str(n) for n in rng.permutation([n for n in self.nouns if n not in here])]
+        return ([(n, True) for n in present] + [(n, False) for n in absent])[:PROMPTS]
+
+    def __call__(self, row: int) -> Row:
+        with Image.open(GALLERY / "pictures" / self.photos[row][0]) as file:
+            image = file.convert("RGB").resize((448, 448), Image.Resampling.BICUBIC)
+        with torch.inference_mode():
+            encoding = self.pair.encode_image(image)
+            vectors = torch.stack([self.rows.vector(phrase) for phrase, _ in self.phrases(row)])
+            maps = phrase_maps(encoding, vectors, self.pair.anything)
+            found = self.pair.decoder({name: encoding[name][None] for name in CHANNELS}, maps)["logits"].sigmoid()
+        return {
+            "seen": encoding["stride 32"].numpy().astype(np.float16),
+            "about": about_phrase(maps, found).numpy().astype(np.float16),
+            "colours": encoding["colours"].numpy().astype(np.float16),
+        }
+
+
+def _photos(apart: bool) -> list[tuple[str, list[str]]]:
+    """(file, the nouns it shows) of the gallery's pictures that show any."""
+    with open(GALLERY / "objects.csv", newline="") as table:
+        rows = [
+            (row["file"], [n.strip() for n in row["objects"].split(";") if n.strip()]) for row in csv.DictReader(table)
+        ]
+    return [(file, nouns) for file, nouns in rows if nouns and is_apart(file) == apart]
+
+
+class Questions(torch.utils.data.Dataset[Any]):
+    """Two questions about each scene's phrase, four of each photograph's nouns; their wording changes by epoch."""
+
+    def __init__(self, pair: EmbeddedPair, scenes: Row, photos: Row, composer: Composer) -> None:
+        self.pair, self.scenes, self.photos = pair, scenes, photos
+        self.items: list[tuple[str, int, int, str, np.ndarray]] = []
+        for seed in range(len(scenes["about"])):
+            scene, rng = composer.scene(seed), np.random.default_rng(seed + 10**6)
+            for number, phrase in enumerate(phrases(composer, scene, seed)):
+                for question, target in asked(scene, phrase, rng):
+                    self.items.append(("scenes", seed, number, question, target))
+        shown = Photos(pair, apart=False) if photos else None
+        for row in range(len(photos["about"]) if photos else 0):
+            rng = np.random.default_rng(row)
+            for number, (noun, there) in enumerate(shown.phrases(row)):
+                for _ in range(4):
+                    question = _words(rng, "existence", noun)
+                    self.items.append(("photos", row, number, question, _target("yes" if there else "no")))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> Any:
+        source, row, number, question, target = self.items[index]
+        arrays = self.scenes if source == "scenes" else self.photos
+        seen, colours = (torch.from_numpy(np.array(arrays[name][row])).float() for name in ("seen", "colours"))
+        about = torch.from_numpy(np.array(arrays["about"][row][number])).float()
+        folded = F.pixel_unshuffle(colours[None], 4)[0]
+        patches = torch.cat([seen.permute(1, 2, 0), folded.permute(1, 2, 0), about], -1)
+        assert patches.shape[-1] == PATCH
+        return patches, question, target
+
+    def collate(self, rows: list[Any]) -> dict[str, torch.Tensor]:
+        patches, questions, targets = zip(*rows, strict=True)
+        with torch.no_grad():
+            words, mask, _ = self.pair.read_words(questions)
+        target = torch.from_numpy(np.stack(targets))
+        return {"patches": torch.stack(patches), "words": words, "mask": mask, "target": target}
+
+
+def phrases(composer: Composer, scene: Scene, seed: int) -> list[str]:
+    """The phrases whose maps recipes.segmentation kept for this scene."""
+    return Rows(None, composer).phrases(scene, np.random.default_rng(seed))
+
+
+def asked(scene: Scene, phrase: str, rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
+    """Two questions about what the phrase names, with the answers' shares."""
+    mine = [thing for thing in scene.things if phrase in (thing.name, thing.group)]
+    count = _words(rng, "count", phrase), _target(str(min(len(mine), MOST)))
+    exists = _words(rng, "existence", phrase), _target("yes" if mine else "no")
+    if len(mine) != 1:
+        return [count, count if len(mine) > 1 and rng.random() < 0.7 else exists]
+    sides, kind = _sides(mine[0].box), rng.choice(["existence", "colour", "position", "side", "count"])
+    if kind == "colour" and mine[0].colour:
+        return [count, (_words(rng, "colour", phrase), _target(mine[0].colour))]
+    if kind == "position":
+        return [count, (_words(rng, "position", phrase), _target(*sides))]
+    if kind == "side":
+        side = str(rng.choice(SIDES))
+        return [exists, (_words(rng, "side", phrase, side), _target("yes" if side in sides else "no"))]
+    return [count, exists]
+
+
+def _sides(box: Sequence[int]) -> list[str]:
+    """Where the middle of a box is: outside the inner third of a scene it is on a side, or on two."""
+    x, y = (box[0] + box[2]) / 2 / 448, (box[1] + box[3]) / 2 / 448
+    found = [side for side, there in zip(SIDES, (x < 1 / 3, x > 2 / 3, y < 1 / 3, y > 2 / 3), strict=False) if there]
+    return found or ["middle"]
+
+
+def _words(rng: np.random.Generator, kind: str, phrase: str, side: str = "") -> str:
+    article = "an" if phrase[0] in "aeiou" else "a"
+    template = str(rng.choice(TEMPLATES[kind]))
+    return template.format(a=f"{article} {phrase}", s=plural(phrase), the=phrase, side=side)
+
+
+def _target(*answers: str) -> np.ndarray:
+    """[len(ANSWERS)], adding up to 1."""
+    target = np.zeros(len(ANSWERS), np.float32)
+    target[[ANSWERS.index(answer) for answer in answers]] = 1 / len(answers)
+    return target
+
+
+def loss(model: GridReader, batch: Any) -> torch.Tensor:
+    logits = model(batch["words"], batch["mask"], batch["patches"]).logits
+    return F.cross_entropy(logits, batch["target"])
+
+
+@torch.no_grad()
+def figures(reader: GridReader, questions: Questions) -> dict[str, float]:
+    """Accuracy by what the answer is: yes or no, a number, a colour, a side."""
+    right: dict[str, list[bool]] = {}
+    for start in range(0, len(questions), 64):
+        rows = [questions[i] for i in range(start, min(start + 64, len(questions)))]
+        batch = questions.collate(rows)
+        found = reader(batch["words"], batch["mask"], batch["patches"]).logits.argmax(1)
+        for answer, target in zip(found.tolist(), batch["target"], strict=True):
+            kind = int(target.argmax())
+            name = "yes or no" if kind < 2 else "number" if kind < 9 else "colour" if kind < 20 else "side"
+            right.setdefault(name, []).append(bool(target[answer] > 0))
+    return {name: float(np.mean(values)) for name, values in sorted(right.items())}
+
+
+if __name__ == "__main__":
+    main()
