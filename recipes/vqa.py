@@ -10,25 +10,23 @@ again to go on after an interruption. About an hour on two cores.
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 from torch.nn import functional as F
 
 from benchmarks.questions import plural
-from core.bundled import FOLDER as GALLERY
 from core.models._dense import CHANNELS, phrase_maps
 from core.models._embedded_answers import FOLDER
 from core.models._reader import ANSWERS, PATCH, SIDES, GridReader, GridReaderConfig, about_phrase
 from core.models.embedded import ASSETS, EmbeddedPair
 from recipes._training import Row, filled, train
-from recipes.scenes import MOST, Composer, Scene, is_apart
-from recipes.segmentation import APART, PROMPTS, SCENES, Rows
+from recipes.photos import Photos
+from recipes.scenes import MOST, SIDE, Composer, Scene
+from recipes.segmentation import APART, SCENES, Rows
 
 TEMPLATES = {  # {a}: the thing with its article, {s}: several of it, {the}: the thing
     "existence": ("is there {a}?", "are there any {s}?", "is there {a} in the picture?", "do you see {a}?", "can you see {a} in this photo?", "does the picture show {a}?"),
@@ -43,11 +41,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="the folder that recipes.segmentation filled")
     parser.add_argument("--scenes", type=int, default=SCENES)
-    parser.add_argument("--epochs", type=float, default=3)
+    parser.add_argument("--epochs", type=float, default=2.5)
     args = parser.parse_args()
     pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
     scenes = _prepared(pair, args.work, "segmentation", args.scenes, apart=False)
-    photos = filled(args.work / "vqa-photos", len(_photos(apart=False)), Photos(pair, apart=False), every=20)
+    photos = filled(args.work / "vqa-photos", len(Photos()), PhotoRows(pair), every=20)
     torch.manual_seed(0)
     reader = GridReader(GridReaderConfig())
     questions = Questions(pair, scenes, photos, Composer(args.work))
@@ -64,8 +62,10 @@ def _prepared(pair: EmbeddedPair, work: Path, source: str, rows: int, apart: boo
     composer = Composer(work, apart)
 
     def row(seed: int) -> Row:
-        maps = torch.from_numpy(kept["maps"][seed]).float()
-        depths = {name: torch.from_numpy(kept[name.replace(" ", "_")][seed])[None].float() for name in CHANNELS}
+        maps = torch.from_numpy(np.array(kept["maps"][seed])).float()
+        depths = {
+            name: torch.from_numpy(np.array(kept[name.replace(" ", "_")][seed]))[None].float() for name in CHANNELS
+        }
         with torch.inference_mode():
             found = pair.decoder(depths, maps)["logits"].sigmoid()
         pixels = torch.from_numpy(np.asarray(composer.scene(seed).image, np.float32).copy()).permute(2, 0, 1)
@@ -78,26 +78,17 @@ def _prepared(pair: EmbeddedPair, work: Path, source: str, rows: int, apart: boo
     return extra | {"seen": kept["stride_32"]}
 
 
-class Photos:
-    """Row i: a picture of the gallery at 448 x 448, with PROMPTS nouns: those that it shows first, then absent ones."""
+class PhotoRows:
+    """Photograph i of the gallery in the same form, for the nouns of `Photos.phrases`."""
 
-    def __init__(self, pair: EmbeddedPair, apart: bool) -> None:
-        self.pair, self.photos = pair, _photos(apart)
-        self.nouns = sorted({noun for _, nouns in self.photos for noun in nouns})
-        self.rows = Rows(pair, None)
-
-    def phrases(self, row: int) -> list[tuple[str, bool]]:
-        rng, (_, here) = np.random.default_rng(row), self.photos[row]
-        present = [str(n) for n in rng.permutation(here)][: PROMPTS // 2]
-        absent = [str(n) for n in rng.permutation([n for n in self.nouns if n not in here])]
-        return ([(n, True) for n in present] + [(n, False) for n in absent])[:PROMPTS]
+    def __init__(self, pair: EmbeddedPair) -> None:
+        self.pair, self.photos = pair, Photos()
+        self.vector = Rows(pair, None).vector
 
     def __call__(self, row: int) -> Row:
-        with Image.open(GALLERY / "pictures" / self.photos[row][0]) as file:
-            image = file.convert("RGB").resize((448, 448), Image.Resampling.BICUBIC)
         with torch.inference_mode():
-            encoding = self.pair.encode_image(image)
-            vectors = torch.stack([self.rows.vector(phrase) for phrase, _ in self.phrases(row)])
+            encoding = self.pair.encode_image(self.photos.image(row))
+            vectors = torch.stack([self.vector(noun) for noun, _ in self.photos.phrases(row)])
             maps = phrase_maps(encoding, vectors, self.pair.anything)
             found = self.pair.decoder({name: encoding[name][None] for name in CHANNELS}, maps)["logits"].sigmoid()
         return {
@@ -105,15 +96,6 @@ class Photos:
             "about": about_phrase(maps, found).numpy().astype(np.float16),
             "colours": encoding["colours"].numpy().astype(np.float16),
         }
-
-
-def _photos(apart: bool) -> list[tuple[str, list[str]]]:
-    """(file, the nouns it shows) of the gallery's pictures that show any."""
-    with open(GALLERY / "objects.csv", newline="") as table:
-        rows = [
-            (row["file"], [n.strip() for n in row["objects"].split(";") if n.strip()]) for row in csv.DictReader(table)
-        ]
-    return [(file, nouns) for file, nouns in rows if nouns and is_apart(file) == apart]
 
 
 class Questions(torch.utils.data.Dataset[Any]):
@@ -127,10 +109,9 @@ class Questions(torch.utils.data.Dataset[Any]):
             for number, phrase in enumerate(phrases(composer, scene, seed)):
                 for question, target in asked(scene, phrase, rng):
                     self.items.append(("scenes", seed, number, question, target))
-        shown = Photos(pair, apart=False) if photos else None
-        for row in range(len(photos["about"]) if photos else 0):
+        for row in range(len(Photos()) if photos else 0):
             rng = np.random.default_rng(row)
-            for number, (noun, there) in enumerate(shown.phrases(row)):
+            for number, (noun, there) in enumerate(Photos().phrases(row)):
                 for _ in range(4):
                     question = _words(rng, "existence", noun)
                     self.items.append(("photos", row, number, question, _target("yes" if there else "no")))
@@ -181,7 +162,7 @@ def asked(scene: Scene, phrase: str, rng: np.random.Generator) -> list[tuple[str
 
 def _sides(box: Sequence[int]) -> list[str]:
     """Where the middle of a box is: outside the inner third of a scene it is on a side, or on two."""
-    x, y = (box[0] + box[2]) / 2 / 448, (box[1] + box[3]) / 2 / 448
+    x, y = (box[0] + box[2]) / 2 / SIDE, (box[1] + box[3]) / 2 / SIDE
     found = [side for side, there in zip(SIDES, (x < 1 / 3, x > 2 / 3, y < 1 / 3, y > 2 / 3), strict=False) if there]
     return found or ["middle"]
 

@@ -223,7 +223,7 @@ def build(lab: base.Lab) -> None:
     by_box.click(
         refine_by_box, [last, target, refiner, threshold], [*drawn, last], api_visibility="private", **base.DEVICE
     )
-    threshold.release(redraw, [last, threshold, mode], drawn, **redrawn)
+    threshold.input(redraw, [last, threshold, mode], drawn, trigger_mode="always_last", **redrawn)
     mode.input(redraw, [last, threshold, mode], drawn, **redrawn)
 
 

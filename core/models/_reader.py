@@ -30,7 +30,7 @@ PATCH = CHANNELS["stride 32"] + 3 * 16 + ABOUT_PHRASE
 class GridReaderConfig(PretrainedConfig):  # type: ignore[misc]
     model_type = "grid_reader"
 
-    def __init__(self, hidden_size: int = 128, layers: int = 4, heads: int = 4, **kwargs: Any) -> None:
+    def __init__(self, hidden_size: int = 128, layers: int = 3, heads: int = 4, **kwargs: Any) -> None:
         self.hidden_size, self.layers, self.heads = hidden_size, layers, heads
         kwargs.setdefault("id2label", dict(enumerate(ANSWERS)))
         super().__init__(**kwargs)
