@@ -20,12 +20,11 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from core.bundled import FOLDER as GALLERY
+from core.models._measured import colour_words
 
 SIDE = 448
 PACKAGE = "tuxpaint-stamps-default"
 MOST = 6  # of one kind
-# Upper end of hue in degrees, and the word for it. Orange that is dark is brown.
-HUES = ((14, "red"), (42, "orange"), (68, "yellow"), (165, "green"), (260, "blue"), (300, "purple"), (342, "pink"), (361, "red"))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -185,12 +184,3 @@ def colour_of(file: Path) -> str:
     words = colour_words(np.asarray(small.convert("RGB").convert("HSV")).reshape(-1, 3)[opaque])
     names, counts = np.unique(words, return_counts=True)
     return str(names[counts.argmax()]) if len(words) and counts.max() >= 0.5 * len(words) else ""
-
-
-def colour_words(hsv: np.ndarray) -> np.ndarray:
-    """[n, 3] of 0..255 -> n words."""
-    hue, saturation, value = hsv[:, 0] * (360 / 256), hsv[:, 1], hsv[:, 2]
-    words = np.array([word for _, word in HUES])[np.searchsorted([end for end, _ in HUES], hue, side="right")]
-    words = np.where((words == "orange") & (value < 170), "brown", words)
-    grey = np.select([value < 60, value > 190], ["black", "white"], "grey")
-    return np.where((saturation < 50) | (value < 45), grey, words)

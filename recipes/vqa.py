@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="the folder that recipes.segmentation filled")
     parser.add_argument("--scenes", type=int, default=SCENES)
-    parser.add_argument("--epochs", type=float, default=2.5)
+    parser.add_argument("--epochs", type=float, default=1.2)
     args = parser.parse_args()
     pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
     scenes = _prepared(pair, args.work, "segmentation", args.scenes, apart=False)

@@ -22,10 +22,13 @@ EXAMPLES = [
 ]
 HEADER = ["question", "answer", "confidence"]
 ABOUT = """Ask a picture something. It is looked at once, so further questions about it are quick."""
-TRAINED = "The embedded model was trained on these kinds of question: {}. Others get an answer, too, and a hint."
+TRAINED = """The embedded model knows these kinds of question: {}. Others get an answer, too, and a hint. It counts
+poorly above two."""
 HOW = """The **confidences** are the model's probabilities for its answers. The maps show which patches the answer leaned
-on, one for each word of the question: attention weighted by its gradient, followed through the layers. The row below is a
-**sanity check**: the same of a model whose weights were shuffled. Where both rows look alike, the map says nothing."""
+on, one for each word of the question: attention weighted by its gradient, followed through the layers. Where the embedded
+model ranks words (“what is this?”) or measures (numbers, colours, sides), the map is what it ranks or measures on: how much
+each place resembles the word. The row below is a **sanity check**: the same of a model whose weights were shuffled. Where
+both rows look alike, the map says nothing."""
 MORE = """**Read more:** [ViLT](https://arxiv.org/abs/2102.03334) reads words and patches in one transformer;
 [In Defense of Grid Features](https://arxiv.org/abs/2001.03615); relevance by
 [Chefer et al.](https://arxiv.org/abs/2103.15679), its check by [Adebayo et al.](https://arxiv.org/abs/1810.03292); the article
@@ -110,7 +113,7 @@ def _leaning(lab: base.Lab, model: str, image: PIL.Image.Image | None, question:
     if found is None or image is None:
         return None, "This model does not say what its answer leaned on."
     if not found.words:
-        return None, "This answer was found by ranking words against the whole picture: no patch was singled out."
+        return None, "The question has no word to trace."
     shuffled = vqa.relevance(lab.models, model, image, question, shuffled=True)
     assert shuffled is not None
     alike = leaning.likeness(found, shuffled)

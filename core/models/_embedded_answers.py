@@ -1,15 +1,16 @@
-"""What the embedded model adds for questions: a small ViLT for yes and no, numbers, colours and sides, and a ranking of
-an open list of words for "what is this?"."""
+"""What the embedded model adds for questions: a ranking of an open list of words for "what is this?", calibrated
+similarity with a small ViLT beside it for yes and no, and what can be measured on maps for numbers, colours and sides."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from core.models import _questions
+from core.models import _measured, _questions
 from core.models._dense import CHANNELS, SIDES, phrase_maps
 from core.models._embedded_masks import EmbeddedMasks, bare
 from core.models.base import AttentiveAnswerer, Relevance
@@ -23,6 +24,9 @@ TOP = 5
 # how often captions use it. Of the settings that name the demo gallery's things best, the one that listens to the
 # counts most: a photograph of something common is likelier than one of its rare cousin.
 SHARPNESS, RARE = 16.0, 30
+SELDOM = 0.023  # the share of (picture, noun) pairs that were true when `presence` was fitted, by recipes/calibrate.py
+DOUBTFUL = -2.0  # log odds below which a thing that is asked for is taken not to be there
+MEASURED = ("count", "colour", "position")
 HALVES = {  # of a grid: (rows, columns) as fractions from, to
     "left": ((0, 1), (0, 0.5)),
     "right": ((0, 1), (0.5, 1)),
@@ -40,12 +44,15 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
 
     @cached_property
     def reader(self) -> Any:
+        import torch
+
         from core.models._reader import GridReader
         from core.models.base import hide_progress
 
         hide_progress()
-        reader = GridReader.from_pretrained(FOLDER, dtype="float32", use_safetensors=True, local_files_only=True)
-        return reader.to(self.image_anchors.device).eval()
+        with torch.inference_mode(False):  # relevance needs gradients through its weights
+            reader = GridReader.from_pretrained(FOLDER, dtype="float32", use_safetensors=True, local_files_only=True)
+            return reader.to(self.image_anchors.device).eval()
 
     @classmethod
     def answer_program(cls, model_id: str) -> str:
@@ -59,10 +66,35 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
         asked = _questions.read(question)
         if asked.kind == "identity":
             return self._identify(encoding, asked)
+        measured = self._measure(encoding, asked)
+        if asked.kind in measured:
+            return dict(list(measured[asked.kind].items())[:TOP])
         logits = self.reader(**self._read(encoding, question)).logits[0].float()
+        if asked.kind == "existence" and not asked.region:
+            logits[0] += self._presence(encoding, asked)
         values, indices = logits.softmax(-1).topk(TOP)
         names = self.reader.config.id2label
         return {names[i]: value for i, value in zip(indices.tolist(), values.tolist(), strict=True)}
+
+    def _presence(self, encoding: Mapping[str, Tensor], asked: _questions.Question) -> float:
+        """log(P(there) / P(not there)) by the calibrated similarity, for a question to which yes and no are as likely:
+        what `presence` was fitted on was there seldom."""
+        slope, bias = self.scale().presence or (0.0, 0.0)
+        similarity = float(encoding["whole"] @ self._vectors([bare(asked.phrase)])[0])
+        return slope * similarity + bias - math.log(SELDOM / (1 - SELDOM))
+
+    def _measure(self, encoding: Mapping[str, Tensor], asked: _questions.Question) -> dict[str, dict[str, float]]:
+        """kind of question -> answers, for those that are measured."""
+        if asked.kind not in MEASURED:
+            return {}
+        maps = phrase_maps(encoding, self._vectors([bare(asked.phrase or "thing")]), self.anything)
+        found = self.decoder({name: encoding[name][None] for name in CHANNELS}, maps)["logits"].sigmoid()[0]
+        there = self._presence(encoding, asked) > DOUBTFUL  # "how many ...?" is mostly asked of what is there
+        return {
+            "count": _measured.counts(maps[0], there),
+            "colour": _measured.colours(encoding["colours"], found),
+            "position": _measured.sides(found),
+        }
 
     def _identify(self, encoding: Mapping[str, Tensor], asked: _questions.Question) -> dict[str, float]:
         """The words that the picture, or the part asked about, resembles most."""
@@ -126,8 +158,11 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
         from core.models._relevance import shuffled_copy, single_stream_relevance, word_maps
 
         encoding = {name: value.to(self.image_anchors.device) for name, value in encoding.items()}
-        if _questions.read(question).kind == "identity":
-            return self._resemblance(encoding, question, shuffled)
+        asked = _questions.read(question)
+        if asked.kind == "identity":
+            return self._resemblance(encoding, next(iter(self._identify(encoding, asked))), shuffled)
+        if asked.kind in MEASURED:
+            return self._resemblance(encoding, bare(asked.phrase or "thing"), shuffled)
         inputs = self._read(encoding, question)
         answer = int(self.reader(**inputs).logits[0].argmax())
         _, _, offsets = self.read_words([question])
@@ -140,14 +175,13 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
         height, width = encoding["stride 32"].shape[1:]
         return word_maps(found, question, offsets[0].tolist(), (height, width))
 
-    def _resemblance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool) -> Relevance:
-        """An identity answer comes from no transformer: one map, of how much each place resembles the word it gave.
-        `shuffled` gives the word the anchors of others."""
+    def _resemblance(self, encoding: Mapping[str, Tensor], word: str, shuffled: bool) -> Relevance:
+        """An answer that comes from no transformer leaned on one map: how much each place resembles the word it gave, or
+        that it was asked about. `shuffled` gives the word the anchors of others."""
         import torch
 
         from core.models._dense import to_peak
 
-        word = next(iter(self._identify(encoding, _questions.read(question))))
         vector = self._vectors([word])[0]
         if shuffled:
             vector = vector[torch.randperm(len(vector), generator=torch.Generator().manual_seed(0))]

@@ -51,7 +51,9 @@ def test_accuracy_is_the_mean_over_strata_and_the_prior_a_third():
     items = [Item(0, "q", frozenset({str(n)}), str(min(n, 3))) for n in (1, 1, 1, 1, 2, 3, 5)]
     assert questions.accuracy(items, ["1"] * 7) == pytest.approx(4 / 7)
     assert questions.accuracy(items, ["1"] * 7, by_stratum=True) == pytest.approx(1 / 3)
-    assert questions.accuracy(items, ["1", "1", "1", "2", "2", "3", "3"], by_stratum=True) == pytest.approx((0.75 + 1 + 0.5) / 3)
+    assert questions.accuracy(items, ["1", "1", "1", "2", "2", "3", "3"], by_stratum=True) == pytest.approx(
+        (0.75 + 1 + 0.5) / 3
+    )
     assert questions.prior(items) == ["1"] * 7
 
 

@@ -14,7 +14,7 @@ CAT, DOG = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg")), handle_file(str(
 def first(client, *arguments):
     answer = client.predict(*arguments, api_name="/answer")[0]
     confidences = [entry["confidence"] for entry in answer["confidences"]]
-    assert len(confidences) == 5
+    assert 1 <= len(confidences) <= 5
     assert confidences == sorted(confidences, reverse=True)
     assert 0 < sum(confidences) <= 1.0001
     return answer["label"]
