@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import zipfile
 from dataclasses import dataclass, replace
@@ -90,7 +91,7 @@ def build(lab: base.Lab) -> None:
                 target = gr.Dropdown([], label="Whose mask", info="Then click on the picture of the masks above")
                 sign = gr.Radio([("on the thing", True), ("not on it", False)], value=True, label="The click is")
                 by_box = gr.Button("Refine it by its box")
-            legend = gr.HighlightedText(label="Colours", show_inline_category=False, interactive=False)
+            legend = gr.HTML(label="Colours")
             table = gr.Dataframe(label="Coverage and box of each", headers=HEADER, interactive=False, wrap=True)
             with gr.Row():
                 download = gr.DownloadButton("Masks as PNG (zip)")
@@ -246,7 +247,7 @@ def _drawn(shown: Shown, threshold: float, exclusive: bool) -> tuple[Any, ...]:
     return (
         drawing.overlay(shown.image, found),
         answer,
-        gr.HighlightedText([(label, label) for label in result.labels], color_map=dict(drawing.legend(result.labels))),
+        _legend(result.labels),
         {
             "headers": HEADER,
             "data": [[row["label"], f"{row['coverage']:.1%}", str(row["box"] or "not found")] for row in rows],
@@ -254,6 +255,15 @@ def _drawn(shown: Shown, threshold: float, exclusive: bool) -> tuple[Any, ...]:
         base.write_bytes("masks.zip", packed.getvalue()),
         base.write_file("masks.json", coco),
     )
+
+
+def _legend(labels: list[str]) -> str:
+    """Each prompt beside a square of the very colour it is painted in."""
+    squares = [
+        f'<span class="key"><span style="background: {colour}"></span>{html.escape(label)}</span>'
+        for label, colour in drawing.legend(labels)
+    ]
+    return f'<div class="legend">{"".join(squares)}</div>'
 
 
 def _png(mask: np.ndarray) -> bytes:

@@ -37,10 +37,12 @@ CONTRASTS = """() => {
 
 
 def open_tab(page, tab):
+    """By its button, or on a phone by the menu of those that do not fit, which fills a moment after the page shows."""
     title = next(one.title for one in all_tabs() if one.id == tab)
-    page.wait_for_timeout(500)  # on a phone the tabs that do not fit go into a menu, a moment after the page is there
+    expect(page.get_by_role("tab").first).to_be_visible()
+    page.wait_for_timeout(500)
     tab_button = page.get_by_role("tab", name=title, exact=True)
-    if tab_button.count():
+    if tab_button.filter(visible=True).count():
         tab_button.click()
     else:
         page.get_by_role("button", name="More tabs").first.click()
