@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="the folder that recipes.segmentation filled")
     parser.add_argument("--scenes", type=int, default=SCENES)
-    parser.add_argument("--epochs", type=float, default=1.2)
+    parser.add_argument("--epochs", type=float, default=4)
     args = parser.parse_args()
     pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
     scenes = _prepared(pair, args.work, "segmentation", args.scenes, apart=False)
@@ -99,7 +99,7 @@ class PhotoRows:
 
 
 class Questions(torch.utils.data.Dataset[Any]):
-    """Two questions about each scene's phrase, four of each photograph's nouns; their wording changes by epoch."""
+    """Questions about each scene's phrases, and four about each photograph's nouns."""
 
     def __init__(self, pair: EmbeddedPair, scenes: Row, photos: Row, composer: Composer) -> None:
         self.pair, self.scenes, self.photos = pair, scenes, photos
@@ -143,21 +143,23 @@ def phrases(composer: Composer, scene: Scene, seed: int) -> list[str]:
 
 
 def asked(scene: Scene, phrase: str, rng: np.random.Generator) -> list[tuple[str, np.ndarray]]:
-    """Two questions about what the phrase names, with the answers' shares."""
+    """Questions about what the phrase names, with the answers' shares: all that can be asked of what is there, and one
+    of what is not, as there are many such phrases."""
     mine = [thing for thing in scene.things if phrase in (thing.name, thing.group)]
     count = _words(rng, "count", phrase), _target(str(min(len(mine), MOST)))
     exists = _words(rng, "existence", phrase), _target("yes" if mine else "no")
-    if len(mine) != 1:
-        return [count, count if len(mine) > 1 and rng.random() < 0.7 else exists]
-    sides, kind = _sides(mine[0].box), rng.choice(["existence", "colour", "position", "side", "count"])
-    if kind == "colour" and mine[0].colour:
-        return [count, (_words(rng, "colour", phrase), _target(mine[0].colour))]
-    if kind == "position":
-        return [count, (_words(rng, "position", phrase), _target(*sides))]
-    if kind == "side":
-        side = str(rng.choice(SIDES))
-        return [exists, (_words(rng, "side", phrase, side), _target("yes" if side in sides else "no"))]
-    return [count, exists]
+    if not mine:
+        return [exists if rng.random() < 0.7 else count]
+    if len(mine) > 1:
+        return [count, count, exists]
+    sides, side = _sides(mine[0].box), str(rng.choice(SIDES))
+    if rng.random() < 0.5:  # as often yes as no
+        side = str(rng.choice(sides))
+    asked = [count, exists, (_words(rng, "position", phrase), _target(*sides))]
+    asked.append((_words(rng, "side", phrase, side), _target("yes" if side in sides else "no")))
+    if colour := mine[0].colour:
+        asked += [(_words(rng, "colour", phrase), _target(colour)) for _ in range(2)]
+    return asked
 
 
 def _sides(box: Sequence[int]) -> list[str]:

@@ -17,6 +17,9 @@ DEFAULTS = {
         "scoring": "softmax",
         "model": "embedded",
     },
+    "answer": {"image": None, "question": "Is there a cat?", "model": "embedded"},
+    "segment": {"image": None, "prompts": "a cat", "threshold": 0.5, "model": "embedded"},
+    "segment_like": {"image": None, "example": None, "box": "", "threshold": 0.5, "model": "embedded"},
     "search": {"query": "a cat", "image": None, "gallery": "bundled", "k": 3, "model": "embedded"},
 }
 KITTEN = EXAMPLES / "kitten-yarn-ball.jpg"

@@ -13,6 +13,7 @@ from PIL import Image
 from tests.raw import KITTEN, Raw, file
 from tests.test_architecture import ROOT
 
+EVIL = "<img src=x onerror=alert(1)>"
 LEAKS = re.compile(rf"Traceback|site-packages|File \"|root:|{ROOT}|/home/|Original error")
 
 
@@ -210,6 +211,45 @@ def test_classify_refuses_on_the_server(raw, changes, message):
 )
 def test_search_refuses_on_the_server(raw, changes, message):
     assert message in refusal(raw, "search", **changes)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "changes", "message"),
+    [
+        ("answer", {"question": ""}, "Ask something"),
+        ("answer", {"question": None}, "Ask something"),
+        ("answer", {"question": "x" * 201}, "more than 200 characters"),
+        ("answer", {"question": "\n".join(map(str, range(51)))}, "at most 50"),
+        ("answer", {"image": None}, "Choose a picture"),
+        ("answer", {"model": "openai/clip-vit-base-patch32"}, "openai/clip-vit-base-patch32"),
+        ("segment", {"prompts": " , "}, "Say what to cut out"),
+        ("segment", {"prompts": ",".join(map(str, range(1000)))}, "at most 3,200"),
+        ("segment", {"threshold": float("nan")}, "between 0 and 1"),
+        ("segment", {"threshold": 7}, "maximum value 1"),
+        ("segment", {"threshold": "half"}, ""),
+        ("segment", {"image": None}, "Choose a picture"),
+        ("segment_like", {}, "example"),
+        ("segment_like", {"box": "1, 2, three"}, "box"),
+        ("segment_like", {"box": "9, 9, 1, 1"}, "box"),
+    ],
+)
+def test_questions_and_prompts_are_checked_on_the_server(raw, endpoint, changes, message):
+    changes = {"image": raw.kitten(), **changes}
+    if "box" in changes:
+        changes["example"] = raw.kitten()
+    assert message in refusal(raw, endpoint, **changes)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\0 cat", "\ud800 cat", "🐈‍⬛ \u202egod", "$x^{", EVIL],
+    ids=["NUL", "surrogate", "emoji", "mathtext", "markup"],
+)
+@pytest.mark.parametrize(("endpoint", "field"), [("answer", "question"), ("segment", "prompts")])
+def test_odd_questions_and_prompts_are_answered(raw, endpoint, field, text):
+    answered, reply = raw.ask(endpoint, image=raw.kitten(), **{field: text})
+    assert answered, reply[:300]
+    assert f">{EVIL}" not in reply  # data as it was typed, but no markup around it
 
 
 def test_doors_that_are_shut(raw):

@@ -132,6 +132,7 @@ register(
         name="vilt",
         adapter=ViLT,
         architectures=("ViltForQuestionAnswering",),
+        order=10,
         specs=(
             Spec(
                 "dandelin/vilt-b32-finetuned-vqa",

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from core.engine import Engine
 from core.errors import UserError
 from core.models import Models
+from core.models.base import Answerer, Segmenter
 from core.settings import Settings
 from tests.tiny_models import clip
 
@@ -34,6 +35,15 @@ def test_folders_of_known_architectures_are_offered(folder):
     assert names[-2:] == ["embedded (local)", "mine"]
     assert "on this machine" in models.label("mine")
     assert models.embed_texts("mine", ["a cat"]).shape[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("ability", "checkpoint"),
+    [(Answerer, "dandelin/vilt-b32-finetuned-vqa"), (Segmenter, "CIDAS/clipseg-rd64-refined")],
+)
+def test_the_models_of_the_article_lead_the_published_ones(ability, checkpoint):
+    """They are what `--profile hub` starts with."""
+    assert [spec.id for spec in Models(Engine(Settings(device="cpu"))).specs(ability)][1] == checkpoint
 
 
 def test_new_weights_under_an_old_name_are_not_taken_for_the_old(folder, tmp_path):
