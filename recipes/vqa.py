@@ -4,7 +4,7 @@
 
 Questions are written about the composed scenes of recipes/segmentation.py, whose features are read from FOLDER, and,
 so that "is there a ...?" is learned on photographs too, about the nouns listed by eye for the demo gallery. Run it
-again to go on after an interruption. About an hour on two cores.
+again to go on after an interruption. About forty minutes on one core.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="the folder that recipes.segmentation filled")
     parser.add_argument("--scenes", type=int, default=SCENES)
-    parser.add_argument("--epochs", type=float, default=4)
+    parser.add_argument("--epochs", type=float, default=2.5)
     args = parser.parse_args()
     pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
     scenes = _prepared(pair, args.work, "segmentation", args.scenes, apart=False)

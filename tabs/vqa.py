@@ -23,7 +23,7 @@ EXAMPLES = [
 HEADER = ["question", "answer", "confidence"]
 ABOUT = """Ask a picture something. It is looked at once, so further questions about it are quick."""
 TRAINED = """The embedded model knows these kinds of question: {}. Others get an answer, too, and a hint. It counts
-poorly above two."""
+poorly."""
 HOW = """The **confidences** are the model's probabilities for its answers. The maps show which patches the answer leaned
 on, one for each word of the question: attention weighted by its gradient, followed through the layers. Where the embedded
 model ranks words (“what is this?”) or measures (numbers, colours, sides), the map is what it ranks or measures on: how much

@@ -26,6 +26,7 @@ TOP = 5
 SHARPNESS, RARE = 16.0, 30
 SELDOM = 0.023  # the share of (picture, noun) pairs that were true when `presence` was fitted, by recipes/calibrate.py
 DOUBTFUL = -2.0  # log odds below which a thing that is asked for is taken not to be there
+RIVAL = 0.5  # weight of the log odds by which another of its kind is likelier, chosen on the demo gallery's nouns
 MEASURED = ("count", "colour", "position")
 HALVES = {  # of a grid: (rows, columns) as fractions from, to
     "left": ((0, 1), (0, 0.5)),
@@ -71,7 +72,8 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
             return dict(list(measured[asked.kind].items())[:TOP])
         logits = self.reader(**self._read(encoding, question)).logits[0].float()
         if asked.kind == "existence" and not asked.region:
-            logits[0] += self._presence(encoding, asked)
+            rival = max(0.0, self._behind(encoding, bare(asked.phrase)))
+            logits[0] += self._presence(encoding, asked) - RIVAL * rival
         values, indices = logits.softmax(-1).topk(TOP)
         names = self.reader.config.id2label
         return {names[i]: value for i, value in zip(indices.tolist(), values.tolist(), strict=True)}
@@ -82,6 +84,18 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
         slope, bias = self.scale().presence or (0.0, 0.0)
         similarity = float(encoding["whole"] @ self._vectors([bare(asked.phrase)])[0])
         return slope * similarity + bias - math.log(SELDOM / (1 - SELDOM))
+
+    def _behind(self, encoding: Mapping[str, Tensor], word: str) -> float:
+        """The log odds by which another of its kind is likelier: a cat looks much like a dog, but more like a cat."""
+        words = {row["word"]: row for row in open_words()}
+        kinds = set(words[word]["kinds"]) if word in words else set()
+        others = [
+            name for name, row in words.items() if kinds & set(row["kinds"]) - {word} and name not in {word, *kinds}
+        ]
+        if not others:
+            return 0.0
+        scores = self._likeliness(encoding["whole"], {name: words[name]["count"] for name in [word, *others]})
+        return float(scores[1:].max() - scores[0])
 
     def _measure(self, encoding: Mapping[str, Tensor], asked: _questions.Question) -> dict[str, dict[str, float]]:
         """kind of question -> answers, for those that are measured."""
@@ -98,14 +112,24 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
 
     def _identify(self, encoding: Mapping[str, Tensor], asked: _questions.Question) -> dict[str, float]:
         """The words that the picture, or the part asked about, resembles most."""
-        import torch
-
         words = candidates(asked.phrase)
-        similar = self._region(encoding, asked.region) @ self._vectors(list(words)).T
-        common = torch.tensor([float(count) for count in words.values()], device=similar.device)
-        values, indices = (SHARPNESS * similar + (common + RARE).log()).softmax(-1).topk(min(TOP, len(words)))
+        scores = self._likeliness(self._region(encoding, asked.region), words)
+        values, indices = scores.softmax(-1).topk(min(TOP, len(words)))
         names = list(words)
         return {names[i]: value for i, value in zip(indices.tolist(), values.tolist(), strict=True)}
+
+    def _likeliness(self, seen: Tensor, words: Mapping[str, int]) -> Tensor:
+        """[len(words)] logits of open words, given with their counts, for what is `seen` [anchors]."""
+        import torch
+
+        similar = torch.stack([self._open_vectors[word] for word in words]) @ seen
+        common = torch.tensor([float(count) for count in words.values()], device=seen.device)
+        return SHARPNESS * similar + (common + RARE).log()
+
+    @cached_property
+    def _open_vectors(self) -> dict[str, Tensor]:
+        words = [row["word"] for row in open_words()]
+        return dict(zip(words, self._vectors(words), strict=True))
 
     def _region(self, encoding: Mapping[str, Tensor], region: str) -> Tensor:
         """[anchors], unit norm: the whole picture, or the mean of the places in one part of it."""

@@ -140,3 +140,23 @@ def test_open_words_are_listed_by_kind():
     assert "car" not in candidates("animal")
     assert set(candidates("kind of animal")) == set(candidates("animal"))
     assert len(candidates("")) == len(candidates("nothing listed")) == len(open_words()) > 300
+
+
+def test_the_likelier_of_a_kind_counts_against_the_others(lab, kitten):
+    """A kitten looks much like a dog, and more like a cat."""
+    encoding = lab.encode(EMBEDDED, kitten)
+    with lab.engine.lease(EMBEDDED, lab.loader(EMBEDDED)) as pair, torch.inference_mode():
+        assert pair._behind(encoding, "dog") > 3
+        assert pair._behind(encoding, "cat") < 0
+        assert pair._behind(encoding, "animal") == pair._behind(encoding, "no listed word") == 0
+    cat, dog = vqa.answer(lab, EMBEDDED, kitten, ["Is there a cat?", "Is there a dog?"])
+    assert cat.confidences["yes"] > 0.99 > dog.confidences["yes"]
+
+
+def test_open_words_are_read_once(lab, kitten, monkeypatch):
+    vqa.answer(lab, EMBEDDED, kitten, ["What is this?"])
+    read = []
+    with lab.engine.lease(EMBEDDED, lab.loader(EMBEDDED)) as pair:
+        monkeypatch.setattr(pair, "text_vectors", lambda texts: read.append(texts))
+        vqa.answer(lab, EMBEDDED, kitten, ["What animal is it?"])
+    assert read == []
