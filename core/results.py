@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Anchor(NamedTuple):
+    """One anchor's part in a similarity: its product is added to the score."""
+
+    name: str
+    image: float
+    text: float
+    product: float
+
+
+def contributions(
+    image: NDArray[np.floating], text: NDArray[np.floating], names: Sequence[str], top: int | None = 8
+) -> list[Anchor]:
+    """The anchors that add most to the dot product of two relative representations [anchors], largest first.
+
+    All products together are the score. Anchors that add nothing are left out, so the list may be short.
+    """
+    products = image * text
+    best = np.argsort(-products, kind="stable")[:top]
+    return [Anchor(names[i], float(image[i]), float(text[i]), float(products[i])) for i in best if products[i] > 0]
 
 
 @dataclass(frozen=True)
@@ -65,3 +88,57 @@ class Answers:
     question: str
     confidences: dict[str, float]
     hint: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One token of a MaGiC caption: k candidates, likeliest first, with the three terms that chose among them.
+
+    `probabilities` by the language model over its whole vocabulary, `penalties` -1..1 the largest cosine with an earlier
+    hidden state, `similarities` of the text so far with the picture, `shares` their softmax over the candidates, `scores`
+    the weighted sum; `chosen` is the winner's place."""
+
+    candidates: list[str]
+    probabilities: list[float]
+    penalties: list[float]
+    similarities: list[float]
+    shares: list[float]
+    scores: list[float]
+    chosen: int
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A caption as far as it is written. `tokens` begin with the writer's end token; `ended` if they end with it, too."""
+
+    text: str
+    tokens: tuple[int, ...]
+    steps: tuple[Step, ...] = ()
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A caption of the bank: its ASIF score with the picture, and how much the other good ones agree with it, each 0..1."""
+
+    caption: str
+    score: float
+    agreement: float
+
+
+@dataclass(frozen=True)
+class AsifCaption:
+    """`caption` is the one that the best of the bank agree on, `first` the one with the highest score, `best` the most agreed
+    upon. `picture` and `words` [anchors] are the relative representations of the picture and of `caption` over the anchors
+    `names`: their dot product is its score, `evidence` the anchors that add to it."""
+
+    caption: str
+    first: str
+    best: list[Candidate]
+    names: list[str] = field(repr=False)
+    picture: NDArray[np.floating] = field(repr=False)
+    words: NDArray[np.floating] = field(repr=False)
+
+    @property
+    def evidence(self) -> list[Anchor]:
+        return contributions(self.picture, self.words, self.names, top=None)

@@ -16,6 +16,7 @@ from tests.app_fixture import client, page, settings, url  # noqa: F401  fixture
 from tests.tiny_answerers import PUBLISHED_ANSWERERS
 from tests.tiny_models import PUBLISHED
 from tests.tiny_segmenters import PUBLISHED_SEGMENTERS
+from tests.tiny_writers import PUBLISHED_WRITERS
 
 torch.set_num_threads(1)
 
@@ -35,7 +36,7 @@ def hub_cache():
     """The hub's cache, holding a tiny checkpoint under each published id."""
     torch.manual_seed(0)
     made: dict = {}
-    for model_id, make in (PUBLISHED | PUBLISHED_SEGMENTERS | PUBLISHED_ANSWERERS).items():
+    for model_id, make in (PUBLISHED | PUBLISHED_SEGMENTERS | PUBLISHED_ANSWERERS | PUBLISHED_WRITERS).items():
         folder = snapshot(model_id)
         if make in made:
             shutil.copytree(made[make], folder, dirs_exist_ok=True)

@@ -9,19 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from core.explain._style import BLUE, GREEN, ORANGE, horizontal_bars, new_figure, plain
-from core.models.base import Anchor
-
-
-def contributions(
-    image: NDArray[np.float32], text: NDArray[np.float32], names: Sequence[str], top: int = 8
-) -> list[Anchor]:
-    """The anchors that add most to the dot product of two relative representations [anchors], largest first.
-
-    All products together are the score. Anchors that add nothing are left out, so the list may be short.
-    """
-    products = image * text
-    best = np.argsort(-products, kind="stable")[:top]
-    return [Anchor(names[i], float(image[i]), float(text[i]), float(products[i])) for i in best if products[i] > 0]
+from core.results import contributions
 
 
 def strongest(vector: NDArray[np.float32], names: Sequence[str], top: int = 8) -> list[tuple[str, float]]:

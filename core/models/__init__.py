@@ -20,14 +20,14 @@ from core import hub
 from core.engine import Engine, OnStep
 from core.errors import UserError
 from core.images import pixel_key
-from core.models.base import DualEncoder, ImageEncoder, Matcher, Model, Spec
+from core.models.base import CausalText, DualEncoder, ImageEncoder, Matcher, Model, Spec
 from core.registry import Registry, discover
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 REVISIONS = Path(__file__).with_name("revisions.json")
-EMBEDDED = "embedded"
+EMBEDDED, CAPTIONER = "embedded", "embedded-captioner"
 TEXT_LIMIT = 2_000  # characters; every text tower here reads less than that
 
 
@@ -136,6 +136,17 @@ class Models:
         self._need(name, DualEncoder)
         texts = [clean_text(text) for text in texts]
         return self._embed(name, "embed_texts", texts, texts, 256, on_step, stop)
+
+    def embed_continuations(self, name: str, groups: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        """Unit vectors [n, d] for each group: the n ways in which one text may go on. What was read before costs nothing:
+        a causal tower keeps beginnings, and for others whole texts are in the cache."""
+        self._need(name, DualEncoder)
+        groups = [[clean_text(text) for text in texts] for texts in groups]
+        if issubclass(self.adapter(name), CausalText):
+            vectors = self.call(name, "embed_continuations", groups).numpy()
+        else:
+            vectors = self.embed_texts(name, [text for texts in groups for text in texts])
+        return np.split(vectors, np.cumsum([len(texts) for texts in groups])[:-1])
 
     def encode(self, name: str, image: Image) -> dict[str, Tensor]:
         """What the model keeps of a picture: looked at once, and then in the cache."""

@@ -18,12 +18,17 @@ K, P = 200, 2.0
 def relative(vectors: Tensor, anchors: Tensor, k: int = K, p: float = P) -> Tensor:
     """Relative representation, steps 2 to 5 of the paper: [n, d], [anchors, d] -> [n, anchors], unit norm.
 
-    Both inputs have unit norm. Negative similarities are set to 0 before the power: a non-integer power
-    of a negative number is not a number.
+    Both inputs have unit norm.
     """
+    return sharpen(vectors @ anchors.T, k, p)
+
+
+def sharpen(similarities: Tensor, k: int = K, p: float = P) -> Tensor:
+    """Steps 3 to 5: the k largest of each row, to the power p, unit norm. Negative similarities are set to 0 before
+    the power: a non-integer power of a negative number is not a number."""
     import torch
 
-    similarities = (vectors @ anchors.T).clamp_min(0)
+    similarities = similarities.clamp_min(0)
     values, indices = similarities.topk(min(k, similarities.shape[1]), dim=1)
     sparse = torch.zeros_like(similarities).scatter_(1, indices, values**p)
     return torch.nn.functional.normalize(sparse, dim=1)

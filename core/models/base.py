@@ -31,15 +31,6 @@ class Model(ABC):
         """Bytes of the weights."""
 
 
-class Anchor(NamedTuple):
-    """One anchor's part in a similarity: its product is added to the score."""
-
-    name: str
-    image: float
-    text: float
-    product: float
-
-
 class Scale(NamedTuple):
     """How cosines become logits: `scale * cosine + bias`.
 
@@ -74,6 +65,14 @@ class DualEncoder(Model):
     def scale(self) -> Scale: ...
 
 
+class CausalText(DualEncoder):
+    """Its text tower reads from left to right, so texts that begin alike share what it made of the beginning."""
+
+    @abstractmethod
+    def embed_continuations(self, groups: Sequence[Sequence[str]]) -> Tensor:
+        """[all texts, d]: as `embed_texts`, for groups of texts that begin alike."""
+
+
 class AnchoredEncoder(DualEncoder):
     """Its vectors are relative representations: coordinate c is the picture's or the text's similarity to
     anchor pair c, so every score is a sum of products over named anchors."""
@@ -82,6 +81,15 @@ class AnchoredEncoder(DualEncoder):
     def anchor_names(self) -> list[str]:
         """One name for each coordinate of the vectors."""
 
+    @abstractmethod
+    def anchor_images(self, images: Sequence[Image], added: Sequence[Image] = ()) -> Tensor:
+        """[n, anchors + added]: the cosine of each picture with the picture of each anchor, and with those of anchors
+        that a visitor adds. float32 on the CPU."""
+
+    @abstractmethod
+    def anchor_texts(self, texts: Sequence[str], added: Sequence[str] = ()) -> Tensor:
+        """[n, anchors + added]: the cosine of each text with the text of each anchor, and with added ones."""
+
 
 class Matcher(Model):
     """Reads an image and a text together and says how well they match."""
@@ -89,6 +97,44 @@ class Matcher(Model):
     @abstractmethod
     def match(self, pairs: Sequence[tuple[Image, str]]) -> Tensor:
         """[n] float32 on the CPU: the probability that the text describes the image."""
+
+
+class LanguageModel(Model):
+    """Writes captions token by token. Rows are token ids; a row begins with `end()` and a finished one ends with it."""
+
+    @abstractmethod
+    def end(self) -> int: ...
+
+    @abstractmethod
+    def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
+
+    @abstractmethod
+    def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
+        """Their texts, without special tokens."""
+
+    @abstractmethod
+    def propose(self, rows: Sequence[Sequence[int]], k: int) -> Proposal:
+        """The k likeliest next tokens of each row; all rows have one length. Where each row is one of the call before with
+        one of the tokens proposed there, only these tokens are new work."""
+
+    @abstractmethod
+    def sample(
+        self, n: int, top_k: int = 0, top_p: float = 1.0, temperature: float = 1.0, length: int = 32, seed: int = 0
+    ) -> list[list[int]]:
+        """n rows drawn from the model, without their ends."""
+
+    @abstractmethod
+    def likelihood(self, texts: Sequence[str]) -> Tensor:
+        """[n]: the mean log probability of each text's tokens and of its end."""
+
+
+class Proposal(NamedTuple):
+    """[n, k] each, likeliest first: `ids`, their probabilities over the whole vocabulary, and `penalties`, the largest
+    cosine of the hidden state after a token with those before it (Su et al., arXiv 2202.06417, equation 5)."""
+
+    ids: Tensor
+    probabilities: Tensor
+    penalties: Tensor
 
 
 class ImageEncoder(Model):

@@ -1,14 +1,32 @@
 """CLIP (Radford et al., 2021, arXiv 2103.00020): two towers, one softmax over a batch of pairs."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from core.models import Family, register
-from core.models.base import Spec, TransformersPair
+from core.models._causal_text import Beginnings
+from core.models.base import CausalText, Spec, TransformersPair, unit
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CITATION = "Radford et al., 2021, arXiv 2103.00020"
 NOTE = "the card states no licence; the code's is MIT"
 
 
-class CLIP(TransformersPair):
+class CLIP(TransformersPair, CausalText):
     model_class = "CLIPModel"
+
+    @cached_property
+    def _beginnings(self) -> Beginnings:
+        return Beginnings(self.model.text_model)
+
+    def embed_continuations(self, groups: Sequence[Sequence[str]]) -> Tensor:
+        rows = [self.processor.tokenizer(list(texts), truncation=True)["input_ids"] for texts in groups]
+        return unit(self.model.text_projection(self._beginnings.last_states(rows)))
 
 
 register(

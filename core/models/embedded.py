@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from PIL import Image
 
 from core.errors import UserError
 from core.models import EMBEDDED, Family, register
-from core.models._asif import relative
+from core.models._asif import relative, sharpen
 from core.models._embedded_answers import EmbeddedAnswers
 from core.models.base import Scale, Spec, hide_progress, weight_bytes
 
@@ -60,15 +61,39 @@ class EmbeddedPair(EmbeddedAnswers):
         return weight_bytes(self.vision, self.text)
 
     def embed_images(self, images: Sequence[Image.Image]) -> Tensor:
-        import torch
-
-        return torch.cat([relative(self.image_vector(image), self.image_anchors) for image in images]).cpu()
+        return sharpen(self.anchor_images(images))
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        return sharpen(self.anchor_texts(texts))
+
+    def anchor_images(self, images: Sequence[Image.Image], added: Sequence[Image.Image] = ()) -> Tensor:
+        import torch
         from torch.nn.functional import normalize
 
-        centred = normalize(self.text_vectors(texts) - self.text_mean, dim=1)
-        return relative(centred, self.text_anchors).cpu()
+        anchors = self.image_anchors
+        if added:  # centred, as the classifier's rows are
+            pictures = torch.cat([self.image_vector(image) for image in added])
+            anchors = torch.cat([anchors, normalize(pictures - self.image_mean, dim=1)])
+        return torch.cat([self.image_vector(image) for image in images]).mm(anchors.T).cpu()
+
+    def anchor_texts(self, texts: Sequence[str], added: Sequence[str] = ()) -> Tensor:
+        import torch
+
+        anchors = torch.cat([self.text_anchors, self._centred(added)]) if added else self.text_anchors
+        return self._centred(texts).mm(anchors.T).cpu()
+
+    def _centred(self, texts: Sequence[str]) -> Tensor:
+        """[n, 384], unit norm: without what every sentence about a photograph shares."""
+        from torch.nn.functional import normalize
+
+        return normalize(self.text_vectors(texts) - self.text_mean, dim=1)
+
+    @cached_property
+    def image_mean(self) -> Tensor:
+        """[1280]: the mean of the demo gallery's picture vectors, by recipes/image_mean.py."""
+        from safetensors.torch import load_file
+
+        return load_file(ASSETS / "image_mean.safetensors", device=str(self.image_anchors.device))["mean"]
 
     def image_vector(self, image: Image.Image) -> Tensor:
         """[1, 1280]: the mean of the views' unit features, unit norm."""

@@ -8,10 +8,10 @@ import torch
 from PIL import Image
 
 from core.engine import Engine
-from core.explain import anchors
 from core.models import EMBEDDED, Models
 from core.models._asif import relative
 from core.models.embedded import ASSETS, EmbeddedPair, views
+from core.results import contributions
 from core.settings import Settings
 from core.tasks import zero_shot
 
@@ -66,7 +66,7 @@ def test_similarity_is_the_sum_of_the_anchors_products(lab):
     picture = lab.embed_images(EMBEDDED, [photo("kitten-yarn-ball")])[0]
     text = lab.embed_texts(EMBEDDED, ["a photo of a cat"])[0]
     names = lab.detail(EMBEDDED, "anchor_names")
-    every = anchors.contributions(picture, text, names, top=1000)
+    every = contributions(picture, text, names, top=1000)
     assert sum(anchor.product for anchor in every) == pytest.approx(float(picture @ text), abs=1e-5)
     assert "tabby cat" in [anchor.name for anchor in every[:3]]
     assert np.linalg.norm(picture) == pytest.approx(1, abs=1e-5)

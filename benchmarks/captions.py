@@ -1,0 +1,77 @@
+"""Captions of photographs: CIDEr and BLEU-4 by pycocoevalcap, and how well each caption finds its picture again."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from PIL.Image import Image
+
+from core import bank
+from core.models import CAPTIONER, Models
+from core.tasks import asif, magic
+
+SEEDS = 3  # of methods that draw
+
+
+def scores(captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict[str, float]:
+    """CIDEr, with document frequencies from these references, and BLEU-4."""
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+
+    truth = {i: [plain(text) for text in texts] for i, texts in enumerate(references)}
+    found = {i: [plain(text)] for i, text in enumerate(captions)}
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it counts
+        cider, _ = Cider().compute_score(truth, found)
+        bleu, _ = Bleu(4).compute_score(truth, found)
+    return {"CIDEr": float(cider), "BLEU-4": float(bleu[3])}
+
+
+def plain(text: str) -> str:
+    return " ".join(re.findall(r"[a-z0-9']+", text.lower()))
+
+
+def by_asif(models: Models, name: str, images: Sequence[Image], first: bool = False) -> list[str]:
+    found = [asif.caption(models, image, bank.shipped(), name=name) for image in images]
+    return [one.first if first else one.caption for one in found]
+
+
+def by_rule(models: Models, name: str, images: Sequence[Image], rule: magic.Rule) -> list[str]:
+    return [draft.text for draft in magic.caption(models, name, images, rule)]
+
+
+def by_chance(models: Models, n: int, seed: int, **sampling: float) -> list[str]:
+    """What the language model says when it is not asked about anything."""
+    length = magic.Rule().length - 1
+    options = {"top_k": 0, "top_p": 1.0, **sampling}
+    rows = models.call(CAPTIONER, "sample", n, int(options["top_k"]), options["top_p"], 1.0, length, seed)
+    texts: list[str] = models.call(CAPTIONER, "decode", rows)
+    return texts
+
+
+def table(models: Models, name: str, images: Sequence[Image], references: Sequence[Sequence[str]]) -> str:
+    """Every method on the same pictures, with R@1 of the picture by its caption: the figure that a method blind to the
+    picture cannot have."""
+    methods: dict[str, Callable[[int], list[str]]] = {
+        "top-k sampling, no picture": lambda seed: by_chance(models, len(images), seed, top_k=50),
+        "nucleus sampling, no picture": lambda seed: by_chance(models, len(images), seed, top_p=0.95),
+        "contrastive search, no picture": lambda _: by_rule(models, name, images, magic.Rule(beta=0)),
+        "MaGiC as published": lambda _: by_rule(models, name, images, magic.Rule()),
+        "ASIF, the single best": lambda _: by_asif(models, name, images, first=True),
+        "ASIF, consensus of the best": lambda _: by_asif(models, name, images),
+    }
+    pictures = models.embed_images(name, images)
+    lines = [f"{'':32s}  CIDEr  BLEU-4  R@1   e.g."]
+    for title, method in methods.items():
+        drawn = SEEDS if "sampling" in title else 1
+        rows = []
+        for seed in range(drawn):
+            captions = method(seed)
+            nearest = (models.embed_texts(name, captions) @ pictures.T).argmax(1)
+            rows.append([*scores(captions, references).values(), float((nearest == np.arange(len(images))).mean())])
+        cider, bleu, found = np.mean(rows, axis=0)
+        lines.append(f"{title:32s}  {cider:.3f}  {bleu:.3f}   {found:.3f}  {captions[0]}")
+    return "\n".join(lines)

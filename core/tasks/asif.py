@@ -1,0 +1,136 @@
+"""Captions by ASIF (Norelli et al., arXiv 2210.01738): of a bank of captions, those that resemble the same anchors as the
+picture; nothing is trained, and every score is a short sum over named anchors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from core.bank import KEPT, Bank
+from core.errors import UserError
+from core.models import EMBEDDED, Models, clean_text
+from core.models.base import AnchoredEncoder
+from core.results import AsifCaption, Candidate
+from core.tasks import TASKS, Task
+from core.tasks._consensus import agreement
+
+TASK = TASKS.register("asif", Task("asif", "a caption chosen from a bank, by anchors", AnchoredEncoder))
+
+K, P = KEPT, 2.0
+BEST, SHARPER = 300, 4  # captions that agree on one, each with the weight score ** SHARPER
+SHOWN = 10
+AGAIN = 300  # captions read again when anchors were added
+MAX_ADDED = 20
+Array = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What a visitor changed about the anchors: names taken away, and pictures with captions added."""
+
+    removed: tuple[str, ...] = ()
+    added: tuple[tuple[Image, str], ...] = ()
+
+
+def caption(
+    models: Models,
+    image: Image | None,
+    bank: Bank,
+    k: int = K,
+    p: float = P,
+    edits: Edits = Edits(),
+    without: str = "",
+    name: str = EMBEDDED,
+) -> AsifCaption:
+    """The bank's best caption and the one that the best agree on, with the anchors behind it. `without` is a caption that
+    may not be chosen: the picture's own, where it is in the bank."""
+    if image is None:
+        raise UserError("Choose a picture first: upload one, take one, or click an example.")
+    if not (1 <= k <= KEPT and 0 < p <= 8):
+        raise UserError(f"Choose k between 1 and {KEPT}, and p between 0 and 8.")
+    if len(edits.added) > MAX_ADDED:
+        raise UserError(f"At most {MAX_ADDED} anchors can be added.")
+    names = [*anchor_names(models, name), *(clean_text(text) for _, text in edits.added)]
+    sharpen = Sharpening(k, p, _places(names, edits.removed))
+    (looks,) = models.call(name, "anchor_images", [image], [picture for picture, _ in edits.added]).numpy()
+    (seen,) = sharpen(looks[None])
+    scores = sharpen.bank_scores(bank, seen)
+    if without:
+        scores[[caption == without for caption in bank.captions]] = -1
+    best = np.argsort(-scores, kind="stable")[: max(BEST, AGAIN)]
+    if edits.added:
+        read = models.call(name, "anchor_texts", [bank.captions[i] for i in best], names[-len(edits.added) :]).numpy()
+        scores[best] = sharpen(read) @ seen
+        best = best[np.argsort(-scores[best], kind="stable")]
+    best = best[:BEST][scores[best[:BEST]] > 0]
+    if not len(best):
+        raise UserError("No caption of the bank shares an anchor with this picture. Raise k, or use a larger bank.")
+    captions = [bank.captions[i] for i in best]
+    agreed = agreement(captions, scores[best] ** SHARPER, bank.gram_counts, bank.log_size)
+    order = np.argsort(-agreed, kind="stable")
+    found = [Candidate(captions[i], float(scores[best[i]]), float(agreed[i])) for i in order]
+    (words,) = sharpen(
+        models.call(name, "anchor_texts", [found[0].caption], names[len(names) - len(edits.added) :]).numpy()
+    )
+    return AsifCaption(found[0].caption, captions[0], found[:SHOWN], names, seen, words)
+
+
+def label_scores(
+    models: Models, image: Image, labels: Sequence[str], k: int = K, p: float = P, name: str = EMBEDDED
+) -> list[float]:
+    """The published zero-shot use: the same numbers with labels in the place of captions."""
+    sharpen = Sharpening(k, p)
+    seen = sharpen(models.call(name, "anchor_images", [image]).numpy())
+    read = sharpen(models.call(name, "anchor_texts", [clean_text(label) for label in labels]).numpy())
+    return [float(score) for score in (read @ seen.T)[:, 0]]
+
+
+@dataclass(frozen=True)
+class Sharpening:
+    """Similarities with anchors -> relative representations: the k largest, but for the anchors at the places `removed`,
+    to the power p, unit norm."""
+
+    k: int
+    p: float
+    removed: NDArray[np.intp] = field(default_factory=lambda: np.empty(0, np.intp))
+
+    def __call__(self, similarities: Array) -> Array:
+        """[n, anchors] -> the same shape."""
+        kept = np.maximum(similarities, 0).astype(np.float64)
+        kept[:, self.removed] = 0
+        if self.k < kept.shape[1]:
+            np.put_along_axis(kept, np.argpartition(-kept, self.k, axis=1)[:, self.k :], 0, axis=1)
+        kept **= self.p
+        unit: Array = kept / np.maximum(np.linalg.norm(kept, axis=1, keepdims=True), 1e-9)
+        return unit
+
+    def bank_scores(self, bank: Bank, seen: Array) -> Array:
+        """[n]: each caption's representation times that of a picture [anchors]."""
+        values = bank.similarities.astype(np.float32)
+        if len(self.removed):
+            there = ~np.isin(bank.indices, self.removed)
+            values *= there & (there.cumsum(1) <= self.k)
+        else:
+            values[:, self.k :] = 0
+        values **= self.p
+        products = (values * seen.astype(np.float32)[bank.indices]).sum(1)
+        scores: Array = products / np.maximum(np.linalg.norm(values, axis=1), 1e-9)
+        return scores
+
+
+def anchor_names(models: Models, name: str = EMBEDDED) -> list[str]:
+    if not issubclass(models.adapter(name), AnchoredEncoder):
+        raise UserError(f"{name} has no anchors. Choose the embedded model.")
+    names: list[str] = models.detail(name, "anchor_names")
+    return names
+
+
+def _places(names: list[str], removed: Sequence[str]) -> NDArray[np.intp]:
+    unknown = [name for name in removed if name not in names]
+    if unknown:
+        raise UserError(f"There is no anchor called “{unknown[0][:60]}”.")
+    return np.array([place for place, name in enumerate(names) if name in set(removed)], dtype=np.intp)

@@ -1,0 +1,109 @@
+"""ASIF captions: the sparse bank gives what the paper's five steps give, and every change to the anchors is felt."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import bank
+from core.errors import UserError
+from core.models import EMBEDDED
+from core.tasks import asif
+from core.tasks._consensus import agreement
+from tabs._base import EXAMPLES
+
+CAPTIONS = [
+    "a cat playing with a ball of yarn",
+    "a kitten lying on a red blanket",
+    "a tabby cat on a sofa",
+    "two boats on a lake at sunset",
+    "a dog standing in the grass",
+    "a man riding a horse on the beach",
+]
+
+
+@pytest.fixture(scope="module")
+def kitten():
+    return Image.open(EXAMPLES / "kitten-yarn-ball.jpg").convert("RGB")
+
+
+@pytest.fixture
+def small(models):
+    return bank.make(models, CAPTIONS)
+
+
+@pytest.mark.parametrize(("k", "p"), [(100, 2), (20, 2.5), (5, 1)])
+def test_scores_are_the_papers_five_steps(models, kitten, small, k, p):
+    def relative(similarities):
+        row = np.maximum(similarities.astype(float), 0)
+        row[np.argsort(-row)[k:]] = 0
+        return row**p / np.linalg.norm(row**p)
+
+    seen = relative(models.call(EMBEDDED, "anchor_images", [kitten]).numpy()[0])
+    expected = {
+        text: float(seen @ relative(row))
+        for text, row in zip(CAPTIONS, models.call(EMBEDDED, "anchor_texts", CAPTIONS).numpy(), strict=True)
+    }
+    found = asif.caption(models, kitten, small, k, p)
+    assert {one.caption for one in found.best} == {text for text, score in expected.items() if score > 0}
+    for one in found.best:
+        assert one.score == pytest.approx(expected[one.caption], abs=1e-3)
+    assert found.first == max(expected, key=expected.get)
+    assert asif.label_scores(models, kitten, CAPTIONS, k, p) == pytest.approx(list(expected.values()), abs=1e-6)
+
+
+def test_the_evidence_adds_up_to_the_score(models, kitten, small):
+    found = asif.caption(models, kitten, small)
+    assert "cat" in found.caption or "kitten" in found.caption
+    assert found.best[0].caption == found.caption
+    assert sum(anchor.product for anchor in found.evidence) == pytest.approx(found.best[0].score, abs=1e-3)
+    assert found.evidence[0].name == "tabby cat"
+    products = [anchor.product for anchor in found.evidence]
+    assert products == sorted(products, reverse=True)
+
+
+def test_an_anchor_taken_away_is_gone_from_both_sides(models, kitten, small):
+    whole = asif.caption(models, kitten, small)
+    gone = tuple(anchor.name for anchor in whole.evidence[:4])
+    without = asif.caption(models, kitten, small, edits=asif.Edits(removed=gone))
+    assert not {anchor.name for anchor in without.evidence} & set(gone)
+    assert without.best[0].score < whole.best[0].score
+
+
+def test_an_anchor_of_the_visitors_own_is_heard(models, kitten, small):
+    boats = Image.open(EXAMPLES / "rowing-boats-shore.jpg").convert("RGB")
+    told = asif.caption(models, kitten, small, edits=asif.Edits(added=((kitten, "two boats on a lake"),)))
+    assert told.first == "two boats on a lake at sunset"  # it was told that this picture shows boats
+    assert told.evidence[0].name == "two boats on a lake" or told.caption != told.first
+    unmoved = asif.caption(models, kitten, small, edits=asif.Edits(added=((boats, "two boats on a lake"),)))
+    assert "boats" not in unmoved.first
+
+
+def test_the_pictures_own_caption_can_be_left_out(models, kitten, small):
+    first = asif.caption(models, kitten, small).first
+    assert first not in [one.caption for one in asif.caption(models, kitten, small, without=first).best]
+
+
+def test_agreement_prefers_what_is_common():
+    captions = ["a cat on a red sofa", "a cat on a blue sofa", "a cat on a sofa", "seven purple elephants"]
+    small = bank.Bank(tuple(captions), np.zeros((4, 1), np.uint16), np.zeros((4, 1), np.float16))
+    found = agreement(captions, np.ones(4), small.gram_counts, small.log_size)
+    assert found.argmax() == 2
+    assert found[3] == 0
+    assert ((found >= 0) & (found <= 1)).all()
+    # A caption counts with its weight: with all of it on the blue one, what resembles that comes first.
+    weighted = agreement(captions, np.array([0, 1, 0, 0.0]), small.gram_counts, small.log_size)
+    assert weighted[1] == 0
+    assert weighted[0] > 0 or weighted[2] > 0
+
+
+@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": 101}, {"p": 0}, {"p": 9}, {"name": "openai/clip-vit-base-patch32"}])
+def test_impossible_settings_are_refused(models, kitten, small, wrong):
+    with pytest.raises(UserError):
+        asif.caption(models, kitten, small, **wrong)
+
+
+def test_what_is_not_there_is_said(models, kitten, small):
+    with pytest.raises(UserError, match="Choose a picture"):
+        asif.caption(models, None, small)
+    with pytest.raises(UserError, match="no anchor called"):
+        asif.caption(models, kitten, small, edits=asif.Edits(removed=("unicorn",)))

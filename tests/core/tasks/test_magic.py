@@ -1,0 +1,117 @@
+"""MaGiC against a plain, slow reading of its rule: no cache, no batch, every candidate a pass of its own."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+from PIL import Image
+
+from core.bundled import bundled
+from core.errors import UserError
+from core.models import CAPTIONER
+from core.tasks import magic
+
+SCORER, WRITER = "openai/clip-vit-base-patch32", "cambridgeltl/magic_mscoco"
+
+
+@torch.no_grad()
+def plainly(model, tokenizer, end, similar, scale, rule):
+    """Equation 5, token by token. `similar(texts)`: cosines with the picture."""
+    row = [end]
+    for _ in range(rule.length - 1):
+        output = model(torch.tensor([row]), output_hidden_states=True)
+        probabilities, ids = output.logits[0, -1].softmax(-1).topk(rule.k)
+        terms = []
+        for probability, token in zip(probabilities.tolist(), ids.tolist(), strict=True):
+            longer = model(torch.tensor([[*row, token]]), output_hidden_states=True).hidden_states[-1][0]
+            cosines = torch.nn.functional.cosine_similarity(longer[-1:], longer[:-1])
+            text = tokenizer.decode([*row, token][1:][-60:], skip_special_tokens=True)
+            terms.append((probability, float(cosines.max()), similar(" ".join(text.split()))))
+        p, penalty, cosine = np.array(terms).T
+        share = np.exp(scale * cosine) / np.exp(scale * cosine).sum()
+        row.append(int(ids[((1 - rule.alpha) * p - rule.alpha * penalty + rule.beta * share).argmax()]))
+        if row[-1] == end:
+            break
+    return tuple(row)
+
+
+@pytest.fixture(scope="module")
+def fifty():
+    noise = np.random.default_rng(1)
+    return [Image.fromarray(noise.integers(0, 255, (40, 48, 3), dtype=np.uint8)) for _ in range(50)]
+
+
+@pytest.mark.parametrize("rule", [magic.Rule(k=6, length=9), magic.Rule(k=4, alpha=0.5, beta=1, length=7, scale=300)])
+def test_tokens_are_the_rules_own_alone_and_batched(models, fifty, rule):
+    clip, processor = (
+        kind.from_pretrained(models.path(SCORER)) for kind in (transformers.CLIPModel, transformers.CLIPProcessor)
+    )
+    writer = transformers.GPT2LMHeadModel.from_pretrained(models.path(WRITER)).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(models.path(WRITER))
+
+    def similar_to(image):
+        @torch.no_grad()
+        def similar(text):
+            inputs = processor(text=[text], images=image, return_tensors="pt", truncation=True)
+            output = clip.eval()(**inputs)
+            return float(output.text_embeds[0] @ output.image_embeds[0])
+
+        return similar
+
+    scale = clip.logit_scale.exp().item() if rule.scale is None else rule.scale
+    end = tokenizer.eos_token_id
+    expected = [plainly(writer, tokenizer, end, similar_to(image), scale, rule) for image in fifty]
+    assert len(set(expected)) > 10, "the pictures are told apart"
+    batched = magic.caption(models, SCORER, fifty, rule, WRITER)
+    assert [draft.tokens for draft in batched] == expected
+    for image, tokens in list(zip(fifty, expected, strict=True))[:10]:
+        assert magic.caption(models, SCORER, [image], rule, WRITER)[0].tokens == tokens
+
+
+def test_tokens_are_the_rules_own_on_the_embedded_pair(models):
+    rule = magic.Rule(k=4, length=6, scale=30)
+    gallery = bundled()
+    pictures = [gallery.image(item.id) for item in gallery.items[:50]]
+    vectors = models.embed_images("embedded", pictures)
+    with models.engine.lease(CAPTIONER, models.loader(CAPTIONER)) as own:
+        model, tokenizer = own.model, own.tokenizer
+    expected = []
+    for vector in vectors:
+        similar = lambda text, vector=vector: float(models.embed_texts("embedded", [text])[0] @ vector)  # noqa: E731
+        expected.append(plainly(model, tokenizer, tokenizer.eos_token_id, similar, 30, rule))
+    assert [draft.tokens for draft in magic.caption(models, "embedded", pictures, rule)] == expected
+
+
+def test_each_step_lays_its_terms_open(models, fifty):
+    rule = magic.Rule(k=5, length=4, alpha=0.3, beta=1.5)
+    (draft,) = magic.caption(models, SCORER, fifty[:1], rule, WRITER)
+    for number, step in enumerate(draft.steps, 1):
+        assert len(step.candidates) == 5
+        assert sum(step.shares) == pytest.approx(1)
+        assert step.probabilities == sorted(step.probabilities, reverse=True)
+        terms = zip(step.probabilities, step.penalties, step.shares, strict=True)
+        assert step.scores == pytest.approx([0.7 * p - 0.3 * d + 1.5 * s for p, d, s in terms], abs=1e-6)
+        assert step.chosen == int(np.argmax(step.scores))
+        assert draft.tokens[number] is not None
+
+
+def test_the_caption_grows_and_can_be_left(models, fifty):
+    growing = magic.decode(models, SCORER, fifty[:2], magic.Rule(k=3, length=6), WRITER)
+    assert [len(draft.tokens) for draft in next(growing)] == [2, 2]
+    assert [len(draft.tokens) for draft in next(growing)] == [3, 3]
+    growing.close()
+    assert models.engine.resident  # and goes on serving others
+    assert magic.caption(models, SCORER, fifty[:1], magic.Rule(k=3, length=3), WRITER)
+
+
+@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": 101}, {"length": 1}, {"alpha": 1.1}, {"beta": -1}])
+def test_impossible_rules_are_refused(wrong):
+    with pytest.raises(UserError):
+        magic.Rule(**wrong)
+
+
+def test_what_cannot_write_or_see_is_refused(models, fifty):
+    with pytest.raises(UserError, match="no language model"):
+        magic.caption(models, SCORER, fifty[:1], magic.Rule(), SCORER)
+    with pytest.raises(UserError, match="Choose a picture"):
+        magic.caption(models, SCORER, [], magic.Rule(), WRITER)
