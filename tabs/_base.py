@@ -141,7 +141,7 @@ DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
 """For every event that runs a model: one queue for them all, because there is one device."""
 
 
-def model_picker(lab: Lab, needs: type[Model]) -> gr.Dropdown:
+def model_picker(lab: Lab, needs: type[Model], label: str = "Model") -> gr.Dropdown:
     """All models with the ability `needs`; the one that --profile asks for is chosen."""
     specs = lab.models.specs(needs)
     published = [spec.id for spec in specs if spec.family != "embedded" and spec.path is None]
@@ -153,7 +153,7 @@ def model_picker(lab: Lab, needs: type[Model]) -> gr.Dropdown:
     picker = gr.Dropdown(
         choices(),
         value=default,
-        label="Model",
+        label=label,
         info="The embedded one needs no network. Others are downloaded once, when first used.",
     )
     gr.on(

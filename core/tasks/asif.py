@@ -12,6 +12,7 @@ from PIL.Image import Image
 
 from core.bank import KEPT, Bank
 from core.errors import UserError
+from core.galleries import Gallery
 from core.models import EMBEDDED, Models, clean_text
 from core.models.base import AnchoredEncoder
 from core.results import AsifCaption, Candidate
@@ -25,6 +26,7 @@ BEST, SHARPER = 300, 4  # captions that agree on one, each with the weight score
 SHOWN = 10
 AGAIN = 300  # captions read again when anchors were added
 MAX_ADDED = 20
+SAME = 0.99  # cosine from which two pictures are taken for one
 Array = NDArray[np.floating]
 
 
@@ -87,6 +89,44 @@ def label_scores(
     seen = sharpen(models.call(name, "anchor_images", [image]).numpy())
     read = sharpen(models.call(name, "anchor_texts", [clean_text(label) for label in labels]).numpy())
     return [float(score) for score in (read @ seen.T)[:, 0]]
+
+
+def own_caption(models: Models, gallery: Gallery, image: Image | None, name: str = EMBEDDED) -> str:
+    """The caption of this very picture in the gallery, or ""; scaling and compressing it again do not hide it."""
+    if image is None or not len(gallery):
+        return ""
+    items = gallery.items
+    alike = gallery.vectors(models, name, items=items) @ models.embed_images(name, [image])[0]
+    return items[int(alike.argmax())].caption if alike.max() > SAME else ""
+
+
+def program(file: str, k: int = K, p: float = P) -> str:
+    """The shortest program that gives the same caption from the bank that ships, as text."""
+    return PROGRAM.format(file=repr(file), k=k, p=p, best=BEST, sharper=SHARPER)
+
+
+PROGRAM = """\
+import torch
+from PIL import Image
+
+from core import bank
+from core.models.embedded import ASSETS, EmbeddedPair  # EfficientNet-Lite0 and MiniLM, with 1000 anchors
+from core.tasks._consensus import agreement
+
+k, p = {k}, {p}
+image = Image.open({file}).convert("RGB")
+captions = bank.shipped()
+pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+with torch.inference_mode():
+    nearest = pair.anchor_images([image])[0].clamp_min(0).topk(k)  # the anchors that the picture resembles most
+seen = torch.zeros(1000).scatter(0, nearest.indices, nearest.values**p)
+read = torch.from_numpy(captions.similarities[:, :k]).float() ** p  # and those that each caption resembles most
+shared = (read * seen[torch.from_numpy(captions.indices[:, :k].astype(int))]).sum(1)
+best = (shared / read.norm(dim=1) / seen.norm()).topk({best})
+listed = [captions.captions[i] for i in best.indices]
+agreed = agreement(listed, best.values.numpy() ** {sharper}, captions.gram_counts, captions.log_size)
+print(listed[agreed.argmax()])
+"""
 
 
 @dataclass(frozen=True)

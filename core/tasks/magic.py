@@ -10,7 +10,7 @@ import numpy as np
 from PIL.Image import Image
 
 from core.errors import UserError
-from core.models import CAPTIONER, Models
+from core.models import CAPTIONER, EMBEDDED, Models
 from core.models.base import DualEncoder, LanguageModel
 from core.results import Draft, Step
 from core.tasks import TASKS, Task
@@ -91,6 +91,71 @@ def _texts(models: Models, writer: str, groups: list[list[tuple[int, ...]]]) -> 
     """In one call for all groups."""
     flat = iter(models.call(writer, "decode", [tokens for group in groups for tokens in group]))
     return [[next(flat) for _ in group] for group in groups]
+
+
+def program(models: Models, scorer: str, writer: str, file: str, rule: Rule) -> str:
+    """The shortest program on `transformers` that writes the same tokens, as text; "" for a scorer that has none."""
+    eyes = EMBEDDED_EYES if scorer == EMBEDDED else CLIP_EYES if models.spec(scorer).family == "clip" else ""
+    if not eyes:
+        return ""
+    spec = models.spec(writer)
+    written = "assets/captioner" if writer == CAPTIONER else str(spec.path or spec.id)
+    scale = models.detail(scorer, "scale").scale if rule.scale is None else rule.scale
+    return PROGRAM.format(
+        file=repr(file),
+        eyes=eyes.replace("{scorer}", str(models.spec(scorer).path or scorer)),
+        writer=written,
+        k=rule.k,
+        alpha=rule.alpha,
+        beta=rule.beta,
+        scale=round(scale, 4),
+        steps=rule.length - 1,
+    )
+
+
+EMBEDDED_EYES = """\
+from core.models.embedded import ASSETS, EmbeddedPair  # EfficientNet-Lite0 and MiniLM, joined by ASIF
+
+pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+similar = lambda texts: pair.embed_texts(texts) @ pair.embed_images([image])[0]"""
+
+CLIP_EYES = """\
+from transformers import CLIPModel, CLIPProcessor
+
+clip, processor = CLIPModel.from_pretrained("{scorer}").eval(), CLIPProcessor.from_pretrained("{scorer}")
+
+
+def similar(texts):
+    inputs = processor(text=texts, images=image, padding=True, truncation=True, return_tensors="pt")
+    outputs = clip(**inputs)
+    return outputs.text_embeds @ outputs.image_embeds[0]"""
+
+PROGRAM = """\
+import torch
+from PIL import Image
+from transformers import AutoTokenizer, GPT2LMHeadModel
+{eyes}
+
+image = Image.open({file}).convert("RGB")
+writer, tokenizer = GPT2LMHeadModel.from_pretrained("{writer}").float().eval(), AutoTokenizer.from_pretrained("{writer}")
+k, alpha, beta, scale = {k}, {alpha}, {beta}, {scale}
+unit = torch.nn.functional.normalize
+row = [writer.config.eos_token_id]
+with torch.inference_mode():
+    for _ in range({steps}):
+        seen = writer(torch.tensor([row]), output_hidden_states=True)
+        probabilities, tokens = seen.logits[0, -1].softmax(-1).topk(k)
+        rows = torch.tensor([[*row, token] for token in tokens])
+        states = unit(writer(rows, output_hidden_states=True).hidden_states[-1], dim=-1)
+        penalties = (states[:, -1:] @ states[:, :-1].transpose(1, 2)).amax((1, 2))
+        texts = [" ".join(text.split()) for text in tokenizer.batch_decode(rows[:, 1:], skip_special_tokens=True)]
+        picture = (scale * similar(texts)).softmax(0)
+        best = ((1 - alpha) * probabilities - alpha * penalties + beta * picture).argmax()
+        row.append(int(tokens[best]))
+        if row[-1] == row[0]:
+            break
+print(texts[best])
+"""
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

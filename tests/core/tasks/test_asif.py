@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from core import bank
+from core.bundled import bundled
 from core.errors import UserError
 from core.models import EMBEDDED
 from core.tasks import asif
@@ -107,3 +108,18 @@ def test_what_is_not_there_is_said(models, kitten, small):
         asif.caption(models, None, small)
     with pytest.raises(UserError, match="no anchor called"):
         asif.caption(models, kitten, small, edits=asif.Edits(removed=("unicorn",)))
+
+
+def test_the_program_shown_gives_the_same(models, tmp_path, capsys):
+    photo = tmp_path / "photo.png"
+    picture = Image.open(EXAMPLES / "rowing-boats-shore.jpg").convert("RGB")
+    picture.save(photo)
+    exec(asif.program(str(photo), 60, 2.5), {})
+    assert capsys.readouterr().out.strip() == asif.caption(models, picture, bank.shipped(), 60, 2.5).caption
+
+
+def test_a_gallerys_own_picture_is_known_by_sight(models, kitten):
+    gallery = bundled()
+    (own,) = (item.caption for item in gallery.items if item.id == "kitten-yarn-ball")
+    assert asif.own_caption(models, gallery, kitten.resize((400, 260))) == own
+    assert asif.own_caption(models, gallery, Image.new("RGB", (300, 200), "red")) == ""

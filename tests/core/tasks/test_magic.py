@@ -115,3 +115,20 @@ def test_what_cannot_write_or_see_is_refused(models, fifty):
         magic.caption(models, SCORER, fifty[:1], magic.Rule(), SCORER)
     with pytest.raises(UserError, match="Choose a picture"):
         magic.caption(models, SCORER, [], magic.Rule(), WRITER)
+
+
+def run(program, model_paths, capsys):
+    for name, path in model_paths.items():
+        program = program.replace(f'"{name}"', f'"{path}"')
+    exec(program, {})
+    return capsys.readouterr().out.strip()
+
+
+def test_the_programs_shown_write_the_same(models, fifty, tmp_path, capsys):
+    photo, rule = tmp_path / "photo.png", magic.Rule(k=5, length=7)
+    fifty[0].save(photo)
+    paths = {SCORER: models.path(SCORER), WRITER: models.path(WRITER), "assets/captioner": models.path(CAPTIONER)}
+    for scorer, writer in ((SCORER, WRITER), ("embedded", CAPTIONER)):
+        program = magic.program(models, scorer, writer, str(photo), rule)
+        assert run(program, paths, capsys) == magic.caption(models, scorer, fifty[:1], rule, writer)[0].text
+    assert magic.program(models, "google/siglip-base-patch16-224", WRITER, "photo.jpg", rule) == ""

@@ -1,0 +1,125 @@
+"""The half of the captions tab that writes: word by word, with a step debugger."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import gradio as gr
+import PIL.Image
+
+from core.errors import UserError
+from core.explain import decoding
+from core.export import csv_text
+from core.models import CAPTIONER
+from core.models.base import DualEncoder, LanguageModel
+from core.results import Draft, Step
+from core.tasks import magic
+from tabs import _base as base
+
+IDLE = 3600
+HEADER = ["step", "chosen", "its probability", "the language model alone"]
+ABOUT = """A caption is **written**: a language model that never saw a picture proposes the next words, and at each one an image-text
+model says which of them fits yours. Watch it grow, then open any step."""
+HOW = """Each step weighs the k likeliest next words by three terms: **(1 − α) × probability** by the language model,
+**− α × repetition** (how much the state after the word resembles an earlier one), and **β × picture**, a softmax over the k of
+how well the text so far fits the picture. The largest sum wins."""
+
+
+@dataclass(frozen=True)
+class Written:
+    draft: Draft
+    rule: magic.Rule
+
+
+def build(lab: base.Lab, image: base.PhotoInput) -> None:
+    gr.Markdown(ABOUT)
+    last = gr.State(None, time_to_live=IDLE)
+    with gr.Row():
+        with gr.Column(min_width=300):
+            with gr.Row():
+                run = gr.Button("Write a caption", variant="primary")
+                stop = gr.Button("Stop")
+            default = magic.Rule()
+            k = gr.Slider(1, magic.MAX_K, default.k, step=1, label="k: words weighed at each step")
+            alpha = gr.Slider(0, 1, default.alpha, step=0.05, label="α: how much repetition costs")
+            beta = gr.Slider(0, 8, default.beta, step=0.1, label="β: how much the picture counts")
+            with gr.Accordion("Options", open=False):
+                length = gr.Slider(2, magic.MAX_LENGTH, default.length, step=1, label="Longest caption, in tokens")
+                model = base.model_picker(lab, DualEncoder)
+                writer = base.model_picker(lab, LanguageModel, label="Language model")
+        with gr.Column(min_width=300):
+            caption = gr.Textbox(label="Caption", interactive=False, lines=2)
+            table = gr.Dataframe(label="Step by step", headers=HEADER, interactive=False, wrap=True)
+            download = gr.DownloadButton("Download as CSV")
+            with gr.Accordion("The result as JSON", open=False):
+                evidence = gr.JSON(label="Steps, candidates and terms")
+    with gr.Accordion("How it works", open=True):
+        gr.Markdown(HOW)
+        shown = gr.Slider(1, 1, 1, step=1, label="Step to open", interactive=True)
+        plot = gr.Plot(label="The candidates of this step", show_label=False)
+    with gr.Accordion("Show the code", open=False):
+        code = gr.Code(label="The same caption with transformers", language="python", interactive=False)
+
+    @base.safe
+    def caption_magic(
+        image: PIL.Image.Image | None,
+        k: float = default.k,
+        alpha: float = default.alpha,
+        beta: float = default.beta,
+        max_length: float = default.length,
+        model: str = "embedded",
+        writer: str = CAPTIONER,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Generator[tuple[Any, ...], None, None]:
+        """Write a caption word by word (MaGiC). Gives the caption and, as JSON, each step's candidates with their probability,
+        penalty, similarity, share and score, and which was chosen. max_length counts tokens with the one that starts."""
+        rule = magic.Rule(int(k), float(alpha), float(beta), int(max_length))
+        if image is None:
+            raise UserError("Choose a picture first: upload one, take one, or click an example.")
+        base.fetch_model(lab, model, progress)
+        base.fetch_model(lab, writer, progress)
+        draft = None
+        for (draft,) in magic.decode(lab.models, model, [image], rule, writer):
+            yield draft.text, *(gr.skip(),) * 7
+        assert draft is not None
+        rows = [_row(number, step) for number, step in enumerate(draft.steps, 1)]
+        yield (
+            draft.text,
+            {"caption": draft.text, "ended": draft.ended, "steps": [asdict(step) for step in draft.steps]},
+            {"headers": HEADER, "data": rows},
+            base.write_file("steps.csv", csv_text(HEADER, rows)),
+            Written(draft, rule),
+            gr.Slider(1, max(2, len(draft.steps)), 1),
+            _figure(Written(draft, rule), 1),
+            magic.program(lab.models, model, writer, base.file_name(image), rule),
+        )
+
+    @base.safe
+    def open_step(last: Written | None, number: float) -> Any:
+        return _figure(last, int(number)) if last else gr.skip()
+
+    outputs = [caption, evidence, table, download, last, shown, plot, code]
+    writing = run.click(
+        caption_magic, [image, k, alpha, beta, length, model, writer], outputs, api_name="caption_magic", **base.DEVICE
+    )
+    stop.click(None, cancels=[writing])
+    shown.input(open_step, [last, shown], plot, api_visibility="private", trigger_mode="always_last")
+
+
+def _row(number: int, step: Step) -> list[Any]:
+    word = decoding.word
+    return [
+        number,
+        word(step.candidates[step.chosen]),
+        f"{step.probabilities[step.chosen]:.1%}",
+        f"{word(step.candidates[0])} ({step.probabilities[0]:.1%})",
+    ]
+
+
+def _figure(written: Written, number: int) -> Any:
+    steps = written.draft.steps
+    number = min(max(number, 1), len(steps))
+    before = " ".join(step.candidates[step.chosen] for step in steps[: number - 1])
+    return decoding.figure(steps[number - 1], written.rule.alpha, written.rule.beta, before)

@@ -1,0 +1,94 @@
+"""The contracts of /caption_asif and /caption_magic, through gradio_client."""
+
+import csv
+
+import pytest
+from gradio_client import handle_file
+from gradio_client.exceptions import AppError
+
+from tabs._base import EXAMPLES
+
+CAT, BOATS = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg")), handle_file(str(EXAMPLES / "rowing-boats-shore.jpg"))
+PUBLISHED = ("openai/clip-vit-base-patch32", "cambridgeltl/magic_mscoco")
+
+
+def asif(client, *arguments):
+    return client.predict(*arguments, api_name="/caption_asif")
+
+
+def test_a_caption_is_chosen_with_its_anchors(client):
+    caption, evidence, table, download, *_, code = asif(client, CAT)
+    assert "cat" in caption or "kitten" in caption
+    assert evidence["caption"] == caption == evidence["best"][0]["caption"] == table["data"][0][0]
+    products = [anchor["product"] for anchor in evidence["anchors"]]
+    assert products == sorted(products, reverse=True)
+    assert sum(products) == pytest.approx(evidence["best"][0]["score"], abs=1e-3)
+    for anchor in evidence["anchors"]:
+        assert anchor["product"] == pytest.approx(anchor["image"] * anchor["text"])
+    with open(download) as file:
+        assert next(csv.DictReader(file))["caption"] == caption
+    assert "bank.shipped()" in code
+    assert "boat" in asif(client, BOATS)[0]
+
+
+def test_k_p_and_anchors_change_the_answer(client):
+    _, whole, *_ = asif(client, CAT)
+    _, sharp, *_ = asif(client, CAT, "bundled", 3, 6)
+    assert len(sharp["anchors"]) <= 3 < len(whole["anchors"])
+    gone = [anchor["name"] for anchor in whole["anchors"][:2]]
+    _, without, *_ = asif(client, CAT, "bundled", 100, 2, "embedded", None, gone)
+    assert not {anchor["name"] for anchor in without["anchors"]} & set(gone)
+
+
+def test_other_banks(client, tmp_path):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("a kitten with a ball of wool\nsomething else entirely\ntwo boats\n")
+    assert asif(client, CAT, "mine", 100, 2, "embedded", handle_file(str(mine)))[0] == "a kitten with a ball of wool"
+    found = asif(client, CAT, "gallery")[1]["best"]
+    # The picture is in the gallery: its own caption is left out, unless it is asked for.
+    own = asif(client, CAT, "gallery", 100, 2, "embedded", None, [], False)[1]["best"]
+    assert {one["caption"] for one in own} - {one["caption"] for one in found}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((None,), "Choose a picture"),
+        ((CAT, "nobody's"), "no bank called"),
+        ((CAT, "mine"), "Choose your text file"),
+        ((CAT, "bundled", 0), "minimum value 1"),
+        ((CAT, "bundled", 100, 9), "maximum value 8"),
+        ((CAT, "bundled", 100, 2, PUBLISHED[0]), PUBLISHED[0]),
+    ],
+)
+def test_asif_refuses_in_plain_words(client, arguments, message):
+    with pytest.raises(AppError, match=message):
+        asif(client, *arguments)
+
+
+def test_a_caption_grows_with_its_steps(client):
+    job = client.submit(CAT, 5, 0.1, 2.0, 8, api_name="/caption_magic")
+    caption, evidence, table, *_, code = job.result()
+    growing = [update[0] for update in job.outputs()]
+    assert len(growing) == len(evidence["steps"]) + 1
+    assert growing[-1] == growing[-2] == caption == evidence["caption"]
+    assert all(longer.startswith(shorter) for shorter, longer in zip(growing, growing[1:], strict=False))
+    for step, row in zip(evidence["steps"], table["data"], strict=True):
+        terms = zip(step["probabilities"], step["penalties"], step["shares"], strict=True)
+        assert step["scores"] == pytest.approx([0.9 * p - 0.1 * d + 2 * s for p, d, s in terms], abs=1e-4)
+        assert row[1] == (step["candidates"][step["chosen"]] or "(end)")
+    assert "GPT2LMHeadModel" in code
+
+
+def test_the_published_pair_writes(client):
+    _, evidence, *_ = client.predict(CAT, 4, 0.1, 2.0, 5, *PUBLISHED, api_name="/caption_magic")
+    assert 1 <= len(evidence["steps"]) <= 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((None,), "Choose a picture"), ((CAT, 0), "minimum value 1"), ((CAT, 5, 2), "maximum value 1")],
+)
+def test_magic_refuses_in_plain_words(client, arguments, message):
+    with pytest.raises(AppError, match=message):
+        client.predict(*arguments, api_name="/caption_magic")
