@@ -1,17 +1,25 @@
-"""Captions of photographs: CIDEr and BLEU-4 by pycocoevalcap, and how well each caption finds its picture again."""
+"""Captions of photographs by every method, side by side: CIDEr and BLEU-4 by pycocoevalcap, and how often a caption finds its
+picture again.
+
+    python -m benchmarks.captions --coco FOLDER
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import io
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 from PIL.Image import Image
 
 from core import bank
-from core.models import CAPTIONER, Models
+from core.engine import Engine
+from core.models import CAPTIONER, EMBEDDED, Models
+from core.settings import Settings
 from core.tasks import asif, magic
 
 SEEDS = 3  # of methods that draw
@@ -75,3 +83,16 @@ def table(models: Models, name: str, images: Sequence[Image], references: Sequen
         cider, bleu, found = np.mean(rows, axis=0)
         lines.append(f"{title:32s}  {cider:.3f}  {bleu:.3f}   {found:.3f}  {captions[0]}")
     return "\n".join(lines)
+
+
+def main() -> None:
+    from benchmarks.quality import Coco
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--coco", type=Path, required=True, help="folder with images/, instances.json, captions.json")
+    coco = Coco.read(parser.parse_args().coco)
+    print(table(Models(Engine(Settings())), EMBEDDED, coco.images, coco.captions))
+
+
+if __name__ == "__main__":
+    main()

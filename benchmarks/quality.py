@@ -18,14 +18,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/quality.py` works too
 
-from benchmarks import masks, questions
+from benchmarks import captions, masks, questions
 from benchmarks.instances import read_instances
 from core import images as door
 from core.engine import Engine
 from core.models import Models
-from core.models.base import Answerer, DualEncoder, Segmenter
+from core.models.base import AnchoredEncoder, Answerer, DualEncoder, Segmenter
 from core.settings import Settings
-from core.tasks import retrieval, zero_shot
+from core.tasks import magic, retrieval, zero_shot
 
 
 @dataclass
@@ -112,12 +112,22 @@ def segmentation(models: Models, name: str, coco: Coco) -> dict[str, float]:
     return masks.measure(models, name, coco.images, read_instances(coco.folder), coco.categories)
 
 
+def chosen_captions(models: Models, name: str, coco: Coco) -> dict[str, float]:
+    return captions.scores(captions.by_asif(models, name, coco.images), coco.captions)
+
+
+def written_captions(models: Models, name: str, coco: Coco) -> dict[str, float]:
+    return captions.scores(captions.by_rule(models, name, coco.images, magic.Rule()), coco.captions)
+
+
 PARTS = {
     "presence": (presence, DualEncoder),
     "t2i": (text_to_image, DualEncoder),
     "i2t": (image_to_text, DualEncoder),
     "vqa": (answers, Answerer),
     "segmentation": (segmentation, Segmenter),
+    "caption_asif": (chosen_captions, AnchoredEncoder),
+    "caption_magic": (written_captions, DualEncoder),
 }
 
 

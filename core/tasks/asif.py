@@ -24,7 +24,6 @@ TASK = TASKS.register("asif", Task("asif", "a caption chosen from a bank, by anc
 K, P = KEPT, 2.0
 BEST, SHARPER = 300, 4  # captions that agree on one, each with the weight score ** SHARPER
 SHOWN = 10
-AGAIN = 300  # captions read again when anchors were added
 MAX_ADDED = 20
 SAME = 0.99  # cosine from which two pictures are taken for one
 Array = NDArray[np.floating]
@@ -50,35 +49,59 @@ def caption(
 ) -> AsifCaption:
     """The bank's best caption and the one that the best agree on, with the anchors behind it. `without` is a caption that
     may not be chosen: the picture's own, where it is in the bank."""
+    near = nearest(models, image, bank, k, p, edits, without, name)
+    agreed = agreement(near.captions, near.scores**SHARPER, bank.gram_counts, bank.log_size)
+    order = np.argsort(-agreed, kind="stable")
+    found = [Candidate(near.captions[i], float(near.scores[i]), float(agreed[i])) for i in order[:SHOWN]]
+    own = [text for _, text in edits.added]
+    (words,) = near.sharpen(models.call(name, "anchor_texts", [found[0].caption], own).numpy())
+    return AsifCaption(found[0].caption, near.captions[0], found, near.names, near.picture, words)
+
+
+@dataclass(frozen=True)
+class Near:
+    """The captions of a bank that come nearest to a picture, best first, with their scores in 0..1; `picture` is its relative
+    representation over the anchors `names`."""
+
+    captions: list[str]
+    scores: Array
+    picture: Array
+    names: list[str]
+    sharpen: Sharpening
+
+
+def nearest(
+    models: Models,
+    image: Image | None,
+    bank: Bank,
+    k: int = K,
+    p: float = P,
+    edits: Edits = Edits(),
+    without: str = "",
+    name: str = EMBEDDED,
+) -> Near:
+    """The BEST captions of the bank, as `caption` uses them."""
     if image is None:
         raise UserError("Choose a picture first: upload one, take one, or click an example.")
     if not (1 <= k <= KEPT and 0 < p <= 8):
         raise UserError(f"Choose k between 1 and {KEPT}, and p between 0 and 8.")
     if len(edits.added) > MAX_ADDED:
         raise UserError(f"At most {MAX_ADDED} anchors can be added.")
-    names = [*anchor_names(models, name), *(clean_text(text) for _, text in edits.added)]
+    own = [clean_text(text) for _, text in edits.added]
+    names = [*anchor_names(models, name), *own]
     sharpen = Sharpening(k, p, _places(names, edits.removed))
-    (looks,) = models.call(name, "anchor_images", [image], [picture for picture, _ in edits.added]).numpy()
-    (seen,) = sharpen(looks[None])
+    (seen,) = sharpen(models.call(name, "anchor_images", [image], [picture for picture, _ in edits.added]).numpy())
     scores = sharpen.bank_scores(bank, seen)
     if without:
         scores[[caption == without for caption in bank.captions]] = -1
-    best = np.argsort(-scores, kind="stable")[: max(BEST, AGAIN)]
-    if edits.added:
-        read = models.call(name, "anchor_texts", [bank.captions[i] for i in best], names[-len(edits.added) :]).numpy()
-        scores[best] = sharpen(read) @ seen
+    best = np.argsort(-scores, kind="stable")[:BEST]
+    if own:  # what the bank keeps knows nothing of new anchors: these captions are read again
+        scores[best] = sharpen(models.call(name, "anchor_texts", [bank.captions[i] for i in best], own).numpy()) @ seen
         best = best[np.argsort(-scores[best], kind="stable")]
-    best = best[:BEST][scores[best[:BEST]] > 0]
+    best = best[scores[best] > 0]
     if not len(best):
         raise UserError("No caption of the bank shares an anchor with this picture. Raise k, or use a larger bank.")
-    captions = [bank.captions[i] for i in best]
-    agreed = agreement(captions, scores[best] ** SHARPER, bank.gram_counts, bank.log_size)
-    order = np.argsort(-agreed, kind="stable")
-    found = [Candidate(captions[i], float(scores[best[i]]), float(agreed[i])) for i in order]
-    (words,) = sharpen(
-        models.call(name, "anchor_texts", [found[0].caption], names[len(names) - len(edits.added) :]).numpy()
-    )
-    return AsifCaption(found[0].caption, captions[0], found[:SHOWN], names, seen, words)
+    return Near([bank.captions[i] for i in best], scores[best], seen, names, sharpen)
 
 
 def label_scores(

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 import numpy as np
 from PIL.Image import Image
 
+from core import bank
 from core.errors import UserError
 from core.models import CAPTIONER, EMBEDDED, Models
 from core.models.base import DualEncoder, LanguageModel
 from core.results import Draft, Step
-from core.tasks import TASKS, Task
+from core.tasks import TASKS, Task, asif
+from core.tasks._recall import Recalled
 
 TASK = TASKS.register("magic", Task("magic", "a caption written word by word, guided by the picture", DualEncoder))
 
@@ -26,19 +28,21 @@ class Rule:
     """Equation 5: argmax over the k likeliest of (1 - alpha) p(v|x) - alpha max cos(h_v, h) + beta softmax(scale * cosine).
 
     The defaults are those for COCO. `length` counts the tokens with the one that starts; `scale` None is the
-    image-text model's own."""
+    image-text model's own. `recall` is no part of the published rule: p(v|x) is then that share of what the bank's nearest
+    captions would say next."""
 
     k: int = 45
     alpha: float = 0.1
     beta: float = 2.0
     length: int = 16
     scale: float | None = None
+    recall: float = 0.0
 
     def __post_init__(self) -> None:
         if not (1 <= self.k <= MAX_K and 2 <= self.length <= MAX_LENGTH):
             raise UserError(f"Choose k between 1 and {MAX_K}, and at most {MAX_LENGTH} tokens.")
-        if not (0 <= self.alpha <= 1 and 0 <= self.beta <= 100):
-            raise UserError("Choose alpha between 0 and 1, and beta between 0 and 100.")
+        if not (0 <= self.alpha <= 1 and 0 <= self.beta <= 100 and 0 <= self.recall <= 1):
+            raise UserError("Choose alpha and recall between 0 and 1, and beta between 0 and 100.")
 
 
 def decode(
@@ -51,14 +55,16 @@ def decode(
     vectors = models.embed_images(scorer, images)
     scale = models.detail(scorer, "scale").scale if rule.scale is None else rule.scale
     end = models.detail(writer, "end")
+    memories = [_recalled(models, scorer, writer, image) for image in images] if rule.recall else []
     drafts = [Draft("", (end,)) for _ in images]
     for _ in range(rule.length - 1):
         open_ones = [i for i, draft in enumerate(drafts) if not draft.ended]
         if not open_ones:
             return
-        ids, probabilities, penalties = (
-            part.numpy() for part in models.call(writer, "propose", [drafts[i].tokens for i in open_ones], rule.k)
-        )
+        rows = [drafts[i].tokens for i in open_ones]
+        recalled = [memories[i].after(drafts[i].tokens) for i in open_ones] if memories else []
+        proposed = models.call(writer, "propose", rows, rule.k, recalled, rule.recall)
+        ids, probabilities, penalties = (part.numpy() for part in proposed)
         longer = [[(*drafts[i].tokens, int(token)) for token in ids[row]] for row, i in enumerate(open_ones)]
         texts = _texts(models, writer, [[tokens[1:][-SEEN:] for tokens in group] for group in longer])
         words = _texts(models, writer, [[tokens[-1:] for tokens in group] for group in longer])
@@ -93,10 +99,18 @@ def _texts(models: Models, writer: str, groups: list[list[tuple[int, ...]]]) -> 
     return [[next(flat) for _ in group] for group in groups]
 
 
+def _recalled(models: Models, scorer: str, writer: str, image: Image) -> Recalled:
+    """What the captions of the shipped bank that come nearest to the picture would say."""
+    near = asif.nearest(models, image, bank.shipped(), name=scorer)
+    end = models.detail(writer, "end")
+    rows = [[end, *row, end] for row in models.call(writer, "encode", near.captions)]
+    return Recalled(rows, (near.scores**asif.SHARPER).tolist())
+
+
 def program(models: Models, scorer: str, writer: str, file: str, rule: Rule) -> str:
-    """The shortest program on `transformers` that writes the same tokens, as text; "" for a scorer that has none."""
+    """The shortest program on `transformers` that writes the same tokens, as text; "" where there is none."""
     eyes = EMBEDDED_EYES if scorer == EMBEDDED else CLIP_EYES if models.spec(scorer).family == "clip" else ""
-    if not eyes:
+    if not eyes or rule.recall:
         return ""
     spec = models.spec(writer)
     written = "assets/captioner" if writer == CAPTIONER else str(spec.path or spec.id)

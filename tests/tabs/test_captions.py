@@ -1,6 +1,7 @@
 """The contracts of /caption_asif and /caption_magic, through gradio_client."""
 
 import csv
+import itertools
 
 import pytest
 from gradio_client import handle_file
@@ -72,7 +73,7 @@ def test_a_caption_grows_with_its_steps(client):
     growing = [update[0] for update in job.outputs()]
     assert len(growing) == len(evidence["steps"]) + 1
     assert growing[-1] == growing[-2] == caption == evidence["caption"]
-    assert all(longer.startswith(shorter) for shorter, longer in zip(growing, growing[1:], strict=False))
+    assert all(longer.startswith(shorter) for shorter, longer in itertools.pairwise(growing))
     for step, row in zip(evidence["steps"], table["data"], strict=True):
         terms = zip(step["probabilities"], step["penalties"], step["shares"], strict=True)
         assert step["scores"] == pytest.approx([0.9 * p - 0.1 * d + 2 * s for p, d, s in terms], abs=1e-4)

@@ -109,3 +109,14 @@ def test_a_beginning_is_read_once(models):
         words = len(adapter.processor.tokenizer("a photo of a")["input_ids"]) - 1
     models.embed_continuations(CLIP, [["a photo of a cat", "a photo of a car"]])
     assert sum(read) < 2 * words
+
+
+def test_recalled_words_are_mixed_in(models, writer):
+    end = models.detail(writer, "end")
+    alone = models.call(writer, "propose", [(end,)], 320)
+    known = dict(zip(alone.ids[0].tolist(), alone.probabilities[0].tolist(), strict=True))
+    mixed = models.call(writer, "propose", [(end,)], 3, [{7: 0.75, 8: 0.25}], 0.4)
+    found = dict(zip(mixed.ids[0].tolist(), mixed.probabilities[0].tolist(), strict=True))
+    assert found[7] == pytest.approx(0.6 * known[7] + 0.3, abs=CLOSE)
+    assert found[8] == pytest.approx(0.6 * known[8] + 0.1, abs=CLOSE)
+    assert mixed.ids[0, 0] == 7
