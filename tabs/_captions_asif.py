@@ -34,7 +34,7 @@ are kept on each side, **p** sharpens them. The published use, zero-shot classif
 of captions."""
 
 
-def build(lab: base.Lab, image: base.PhotoInput) -> None:
+def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
     gr.Markdown(ABOUT)
     added = gr.State([], time_to_live=IDLE)
     with gr.Row():
@@ -136,6 +136,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
     outputs = [caption, evidence, table, download, plot, removed, code]
     private: dict[str, Any] = {"api_visibility": "private", **base.DEVICE}
     run.click(caption_asif, inputs, outputs, api_name="caption_asif", **base.DEVICE)
+    examples.load_input_event.then(caption_asif, inputs, outputs, **private)
     again: dict[str, Any] = {"trigger_mode": "always_last", **private}
     gr.on([removed.input, k.release, p.release], _if_asked(caption_asif), [caption, *inputs], outputs, **again)
     add.click(add_anchor, [added, picture, words], [added, mine], api_visibility="private").success(

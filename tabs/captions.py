@@ -28,15 +28,15 @@ def build(lab: base.Lab) -> None:
         with gr.Column(min_width=300):
             image = base.PhotoInput(label="Your picture", height=300)
         with gr.Column(min_width=300):
-            gr.Examples(
+            examples = gr.Examples(
                 [[str(base.EXAMPLES / file)] for file in EXAMPLES],
                 inputs=[image],
-                label="Examples",
+                label="Examples: choose one and it runs",
                 cache_examples=False,
             )
     with gr.Tabs():
         with gr.Tab("Choose: ASIF"):
-            _captions_asif.build(lab, image)
+            _captions_asif.build(lab, image, examples)
         with gr.Tab("Write: MaGiC"):
             _captions_magic.build(lab, image)
     base.read_more(MORE)

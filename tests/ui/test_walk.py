@@ -19,6 +19,7 @@ FIRST_EXAMPLE = {  # the example to click, and words of its answer; a tab not na
     "zero_shot": ("cat, dog, horse, bird", re.compile("^cat$")),
     "vqa": ("What animal is this?", re.compile("^cat$")),
     "segmentation": ("a cat, a ball of wool", re.compile(r"^\d+\.\d%$")),
+    "captions": ("", re.compile("cat|kitten")),
     "retrieval": ("boats on a lake at sunset", re.compile("Rowing boats lie in a line on a lake shore at sunset")),
 }
 CONTRASTS = """() => {
@@ -81,6 +82,12 @@ def dog_on_its_side():
     return {"name": "my dog.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
 
 
+def example(panel, text):
+    """The first that shows this text; some are pictures alone."""
+    examples = panel.locator("tr.tr-body, button.gallery-item")
+    return (examples.filter(has_text=text) if text else examples).first
+
+
 def top_answer(panel):
     return panel.get_by_test_id("label-output-value")
 
@@ -93,9 +100,8 @@ def test_an_example_runs_and_the_page_fits(visit, tab, screen):
     panel = open_tab(page, tab)
     fits(page)
     text, answer = FIRST_EXAMPLE.get(tab, (None, None))
-    examples = panel.locator("tr.tr-body, button.gallery-item")
     with page.expect_response(re.compile("queue/join")):
-        (examples.filter(has_text=text) if text else examples).first.click()
+        example(panel, text).click()
     if answer:
         expect(panel.get_by_text(answer).filter(visible=True).first).to_be_visible()
     expect(panel.get_by_test_id("status-tracker").and_(panel.locator(".generating, .translucent"))).to_have_count(0)
@@ -114,7 +120,7 @@ def test_text_is_readable(visit, theme):
     page = visit(query=f"?__theme={theme}")
     for tab, (text, answer) in FIRST_EXAMPLE.items():
         panel = open_tab(page, tab)
-        panel.locator("tr.tr-body").filter(has_text=text).first.click()
+        example(panel, text).click()
         expect(panel.get_by_text(answer).filter(visible=True).first).to_be_visible()
         page.mouse.move(0, 0)
         page.wait_for_timeout(300)  # colours fade in
@@ -258,3 +264,16 @@ def test_a_gallery_of_ones_own_from_adding_to_deleting(visit):
     expect(panel.get_by_text("Deleted.")).to_be_visible()
     where.click()
     expect(page.get_by_role("option")).to_have_count(1)
+
+
+def test_a_caption_is_written_and_its_steps_open(visit):
+    panel = open_tab(visit(), "captions")
+    with panel.page.expect_response(re.compile("queue/join")):
+        example(panel, "").click()
+    panel.get_by_role("tab", name="Write: MaGiC").click()
+    panel.get_by_role("button", name="Write a caption").click()
+    steps = panel.get_by_label("Step to open").first
+    expect(steps).to_have_attribute("max", re.compile(r"^\d+$"))
+    expect(
+        panel.get_by_role("img", name="The candidates of this step").or_(panel.locator("img[alt*=plot i]")).first
+    ).to_be_visible()
