@@ -106,7 +106,7 @@ class GPT2(LanguageModel):
         import torch
 
         ids = torch.tensor(rows, device=self.model.device)
-        output = self.model.transformer(input_ids=ids, use_cache=True)
+        output = self.model.transformer(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True)
         return output.past_key_values, output.last_hidden_state
 
     def _continued(self, rows: list[tuple[int, ...]]) -> tuple[Any, Tensor] | None:

@@ -157,7 +157,7 @@ unit = torch.nn.functional.normalize
 row = [writer.config.eos_token_id]
 with torch.inference_mode():
     for _ in range({steps}):
-        seen = writer(torch.tensor([row]), output_hidden_states=True)
+        seen = writer(torch.tensor([row]), attention_mask=torch.ones(1, len(row)), output_hidden_states=True)
         probabilities, tokens = seen.logits[0, -1].softmax(-1).topk(k)
         rows = torch.tensor([[*row, token] for token in tokens])
         states = unit(writer(rows, output_hidden_states=True).hidden_states[-1], dim=-1)
