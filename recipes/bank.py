@@ -23,7 +23,7 @@ from core.models import CAPTIONER, Models
 from core.settings import Settings
 from recipes.captioner import read
 
-SAMPLES, BATCH = 60_000, 250
+SAMPLES, BATCH, SIZE = 45_000, 250, 34_000
 TOP_P, TEMPERATURE = 0.92, 0.9
 UNLIKELY, VERBATIM = 0.1, 0.02
 SHORTEST, LONGEST = 5, 20  # words
@@ -38,7 +38,7 @@ def main() -> None:
     models = Models(Engine(Settings()))
     drawn = dict(zip(*samples(models, args.work / "samples.jsonl", args.samples), strict=True))
     training, held_out = read(args.captions)
-    chosen = choose(drawn, set(training) | set(held_out))
+    chosen = choose(drawn, set(training) | set(held_out))[:SIZE]
     made = bank.make(models, chosen, on_step=lambda done, total: print(f"read {done} of {total}", end="\r", flush=True))
     bank.FOLDER.mkdir(exist_ok=True)
     (bank.FOLDER / "bank.txt.gz").write_bytes(gzip.compress("\n".join(made.captions).encode(), 9, mtime=0))
