@@ -45,6 +45,7 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
             removed = gr.Dropdown(
                 [],
                 multiselect=True,
+                allow_custom_value=True,
                 label="Anchors taken away",
                 info="Those that fired are listed after the first answer",
             )

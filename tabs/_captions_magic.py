@@ -57,7 +57,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
                 evidence = gr.JSON(label="Steps, candidates and terms")
     with gr.Accordion("How it works", open=True):
         gr.Markdown(HOW)
-        shown = gr.Slider(1, 1, 1, step=1, label="Step to open", interactive=True)
+        shown = gr.Slider(1, 2, 1, step=1, label="Step to open", interactive=True)
         plot = gr.Plot(label="The candidates of this step", show_label=False)
     with gr.Accordion("Show the code", open=False):
         code = gr.Code(label="The same caption with transformers", language="python", interactive=False)

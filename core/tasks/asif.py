@@ -22,10 +22,12 @@ from core.tasks._consensus import agreement
 TASK = TASKS.register("asif", Task("asif", "a caption chosen from a bank, by anchors", AnchoredEncoder))
 
 K, P = KEPT, 2.0
-BEST, SHARPER = 300, 4  # captions that agree on one, each with the weight score ** SHARPER
+# Captions that agree on one: BEST of a large bank, one in a hundred of a smaller, FEWEST at least; each with the weight
+# score ** SHARPER.
+BEST, FEWEST, SHARPER = 300, 10, 4
 SHOWN = 10
 MAX_ADDED = 20
-SAME = 0.99  # cosine from which two pictures are taken for one
+SAME = 0.96  # cosine from which two pictures are taken for one
 Array = NDArray[np.floating]
 
 
@@ -80,7 +82,7 @@ def nearest(
     without: str = "",
     name: str = EMBEDDED,
 ) -> Near:
-    """The BEST captions of the bank, as `caption` uses them."""
+    """The bank's best captions, of which `caption` takes the one that they agree on."""
     if image is None:
         raise UserError("Choose a picture first: upload one, take one, or click an example.")
     if not (1 <= k <= KEPT and 0 < p <= 8):
@@ -94,7 +96,7 @@ def nearest(
     scores = sharpen.bank_scores(bank, seen)
     if without:
         scores[[caption == without for caption in bank.captions]] = -1
-    best = np.argsort(-scores, kind="stable")[:BEST]
+    best = np.argsort(-scores, kind="stable")[: max(FEWEST, min(BEST, len(bank) // 100))]
     if own:  # what the bank keeps knows nothing of new anchors: these captions are read again
         scores[best] = sharpen(models.call(name, "anchor_texts", [bank.captions[i] for i in best], own).numpy()) @ seen
         best = best[np.argsort(-scores[best], kind="stable")]

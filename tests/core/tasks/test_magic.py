@@ -70,8 +70,7 @@ def test_tokens_are_the_rules_own_alone_and_batched(models, fifty, rule):
 
 def test_tokens_are_the_rules_own_on_the_embedded_pair(models):
     rule = magic.Rule(k=4, length=6, scale=30)
-    gallery = bundled()
-    pictures = [gallery.image(item.id) for item in gallery.items[:50]]
+    pictures = [Image.open(item.path).convert("RGB") for item in bundled().items[:50]]
     vectors = models.embed_images("embedded", pictures)
     with models.engine.lease(CAPTIONER, models.loader(CAPTIONER)) as own:
         model, tokenizer = own.model, own.tokenizer
