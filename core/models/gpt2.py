@@ -181,7 +181,7 @@ register(
                 CAPTIONER,
                 "Apache-2.0",
                 17,
-                "trained by this project on captions alone",
+                "trained by this project on captions alone, as in Su et al., 2022, arXiv 2202.06417",
                 "8 million parameters",
                 path=FOLDER,
             ),

@@ -42,7 +42,7 @@ def test_the_program_writes_the_figures_it_prints(coco, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["quality", "--coco", str(coco), "--json", str(out)])
     quality.main()
     figures = json.loads(out.read_text())
-    assert set(figures) == {"presence", "t2i", "i2t", "vqa", "segmentation"}
+    assert set(figures) == {"presence", "t2i", "i2t", "vqa", "segmentation", "caption_asif", "caption_magic"}
     assert figures["presence"]["mAP"] == 1  # cats before dogs and dogs before cats; one frisbee does not count
     assert 0 <= figures["presence"]["ECE"] < 0.5
     assert set(figures["t2i"]) == set(figures["i2t"]) == {"R@1", "R@5", "R@10"}
@@ -51,6 +51,7 @@ def test_the_program_writes_the_figures_it_prints(coco, monkeypatch, capsys):
     assert figures["vqa"]["identity"] == 1  # two cats, two dogs
     assert 0.1 < figures["segmentation"]["mIoU"] <= figures["segmentation"]["mIoU_large"] < 1
     assert 0 <= figures["segmentation"]["absent_area"] < 0.2
+    assert set(figures["caption_asif"]) == set(figures["caption_magic"]) == {"CIDEr", "BLEU-4"}
     assert "mAP 1.000" in capsys.readouterr().out
 
 
