@@ -94,17 +94,21 @@ class Answers:
 class Step:
     """One token of a MaGiC caption: k candidates, likeliest first, with the three terms that chose among them.
 
-    `probabilities` by the language model over its whole vocabulary, `penalties` -1..1 the largest cosine with an earlier
-    hidden state, `similarities` of the text so far with the picture, `shares` their softmax over the candidates, `scores`
-    the weighted sum; `chosen` is the winner's place."""
+    `probabilities` by the language model over its whole vocabulary, of which `recalled` is what the nearest captions add;
+    `penalties` -1..1 the largest cosine with an earlier hidden state, `similarities` of the text so far with the picture,
+    `shares` their softmax over the candidates, `scores` the weighted sum; `chosen` is the winner's place. `alone` is what
+    the language model would have said by itself, with `alone_probability`."""
 
     candidates: list[str]
     probabilities: list[float]
+    recalled: list[float]
     penalties: list[float]
     similarities: list[float]
     shares: list[float]
     scores: list[float]
     chosen: int
+    alone: str
+    alone_probability: float
 
 
 @dataclass(frozen=True)

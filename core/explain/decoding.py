@@ -2,46 +2,53 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+import numpy as np
 from matplotlib.figure import Figure
 
-from core.explain._style import BLUE, GREEN, VERMILION, new_figure, plain
+from core.explain._style import BLUE, GREEN, SKY, VERMILION, new_figure, plain
 from core.results import Step
 
 SHOWN = 12
+COLOURS = {"language model": BLUE, "recalled captions": SKY, "picture": GREEN, "repetition": VERMILION}
 
 
-def terms(step: Step, alpha: float, beta: float) -> tuple[list[float], list[float], list[float]]:
-    """What the language model, the penalty for repetition and the picture add to each candidate's score."""
-    return (
-        [(1 - alpha) * p for p in step.probabilities],
-        [-alpha * penalty for penalty in step.penalties],
-        [beta * share for share in step.shares],
-    )
+def terms(step: Step, alpha: float, beta: float) -> dict[str, list[float]]:
+    """What each term adds to each candidate's score."""
+    return {
+        "language model": [(1 - alpha) * (p - r) for p, r in zip(step.probabilities, step.recalled, strict=True)],
+        "recalled captions": [(1 - alpha) * r for r in step.recalled],
+        "picture": [beta * share for share in step.shares],
+        "repetition": [-alpha * penalty for penalty in step.penalties],
+    }
 
 
 def figure(step: Step, alpha: float, beta: float, so_far: str) -> Figure:
-    """Stacked bars, the highest score first; the language model's own choice is marked."""
+    """Stacked bars, the highest score first; what the language model alone would have said is marked."""
     order = sorted(range(len(step.scores)), key=lambda i: -step.scores[i])[:SHOWN]
-    language, penalty, picture = ([part[i] for i in order] for part in terms(step, alpha, beta))
     fig = new_figure(7, 0.32 * len(order) + 1.4)
     axes = fig.subplots()
-    places = range(len(order))
-    edge: dict[str, Any] = {"edgecolor": "black", "linewidth": 0.5}
-    axes.barh(places, language, color=BLUE, label="language model", **edge)
-    axes.barh(places, picture, left=language, color=GREEN, label="picture", **edge)
-    axes.barh(places, penalty, color=VERMILION, label="repetition", **edge)
+    ends = np.zeros(len(order))
+    for term, values in terms(step, alpha, beta).items():
+        shown = np.array([values[i] for i in order])
+        if term == "recalled captions" and not shown.any():
+            continue
+        start = np.zeros(len(order)) if term == "repetition" else ends
+        axes.barh(
+            range(len(order)), shown, left=start, color=COLOURS[term], label=term, edgecolor="black", linewidth=0.5
+        )
+        ends = ends if term == "repetition" else ends + shown
     for place, i in enumerate(order):
-        axes.text(language[place] + picture[place], place, f" {step.scores[i]:.3f}", va="center", fontsize=9)
-    names = [_name(step, i) for i in order]
-    axes.set_yticks(places, names, fontsize=10)
+        axes.text(ends[place], place, f" {step.scores[i]:.3f}", va="center", fontsize=9)
+    axes.set_yticks(range(len(order)), [_name(step, i) for i in order], fontsize=10)
     axes.invert_yaxis()
     axes.axvline(0, color="black", linewidth=0.8)
     axes.margins(x=0.15)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="lower right", fontsize=9)
-    axes.set_title(f"after “{plain(so_far, 60)}”" if so_far else "the first word", fontsize=11, loc="left")
+    alone = f"the language model alone: “{plain(word(step.alone), 20)}”, {step.alone_probability:.0%}"
+    axes.set_title(
+        (f"after “{plain(so_far, 60)}”" if so_far else "the first word") + "\n" + alone, fontsize=11, loc="left"
+    )
     return fig
 
 
@@ -51,5 +58,5 @@ def word(candidate: str) -> str:
 
 
 def _name(step: Step, i: int) -> str:
-    marks = " ◀" if i == step.chosen else ""
-    return plain(word(step.candidates[i]), 20) + (" (the language model's choice)" if i == 0 else "") + marks
+    own = " (the language model's choice)" if step.candidates[i] == step.alone else ""
+    return plain(word(step.candidates[i]), 20) + own + (" ◀" if i == step.chosen else "")

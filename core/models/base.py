@@ -122,7 +122,7 @@ class LanguageModel(Model):
     ) -> Proposal:
         """The k likeliest next tokens of each row; all rows have one length. Where each row is one of the call before with
         one of the tokens proposed there, only these tokens are new work. With `recalled`, a distribution for each row,
-        the probabilities are (1 - weight) times the model's plus weight times those."""
+        the probabilities are (1 - weight) times the model's plus weight times those; `weight` is in 0..1."""
 
     @abstractmethod
     def sample(
@@ -136,12 +136,17 @@ class LanguageModel(Model):
 
 
 class Proposal(NamedTuple):
-    """[n, k] each, likeliest first: `ids`, their probabilities over the whole vocabulary, and `penalties`, the largest
-    cosine of the hidden state after a token with those before it (Su et al., arXiv 2202.06417, equation 5)."""
+    """[n, k] each, likeliest first: `ids`, their probabilities over the whole vocabulary, what of these was `recalled`, and
+    `penalties`, the largest cosine of the hidden state after a token with those before it (Su et al., arXiv 2202.06417,
+    equation 5). `alone` [n] is the token that the model finds likeliest without what is recalled, `alone_probabilities` [n]
+    the probability that it gives it."""
 
     ids: Tensor
     probabilities: Tensor
+    recalled: Tensor
     penalties: Tensor
+    alone: Tensor
+    alone_probabilities: Tensor
 
 
 class ImageEncoder(Model):

@@ -76,15 +76,17 @@ class GPT2(LanguageModel):
 
         wanted = [tuple(row) for row in rows]
         cache, seen = self._continued(wanted) or self._begun(wanted)
-        whole = self.model.lm_head(seen[:, -1]).float().softmax(-1)
+        own = self.model.lm_head(seen[:, -1]).float().softmax(-1)
+        alone_probabilities, alone = own.max(-1)
+        added = torch.zeros_like(own)
         for row, known in enumerate(recalled):
-            whole[row] *= 1 - weight
-            whole[row, list(known)] += weight * torch.tensor(list(known.values()), device=whole.device)
-        probabilities, ids = whole.topk(k)
+            own[row] *= 1 - weight
+            added[row, list(known)] = weight * torch.tensor(list(known.values()), device=own.device)
+        probabilities, ids = (own + added).topk(k)
         n, length, _ = seen.shape
         # Each candidate sees the rows before it and itself.
-        own = torch.eye(k, dtype=torch.bool, device=ids.device)
-        sees = torch.cat([own.new_ones(k, length), own], 1).expand(n, 1, -1, -1)
+        itself = torch.eye(k, dtype=torch.bool, device=ids.device)
+        sees = torch.cat([itself.new_ones(k, length), itself], 1).expand(n, 1, -1, -1)
         mask = torch.zeros(sees.shape, dtype=seen.dtype, device=ids.device).masked_fill(
             ~sees, torch.finfo(seen.dtype).min
         )
@@ -99,7 +101,8 @@ class GPT2(LanguageModel):
         self._ahead.append(_Ahead(wanted, output.past_key_values, seen, ids, after))
         unit = torch.nn.functional.normalize
         penalties = (unit(after.float(), dim=-1) @ unit(seen.float(), dim=-1).transpose(1, 2)).amax(-1)
-        return Proposal(ids.cpu(), probabilities.cpu(), penalties.cpu())
+        found = (ids, probabilities, added.gather(1, ids), penalties, alone, alone_probabilities)
+        return Proposal(*(part.cpu() for part in found))
 
     def _begun(self, rows: list[tuple[int, ...]]) -> tuple[Any, Tensor]:
         """(keys and values, hidden states [n, length, d]) of rows that no earlier step led to."""

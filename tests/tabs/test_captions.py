@@ -2,6 +2,7 @@
 
 import csv
 import itertools
+import time
 
 import pytest
 from gradio_client import handle_file
@@ -82,8 +83,31 @@ def test_a_caption_grows_with_its_steps(client):
     assert "GPT2LMHeadModel" in code
 
 
+def test_a_stopped_caption_is_laid_open_as_far_as_it_goes(client):
+    """The handler behind the stop button, on what the session holds."""
+    job = client.submit(CAT, 60, 0.1, 2.0, 40, api_name="/caption_magic")
+    while not job.outputs():
+        time.sleep(0.05)
+    job.cancel()
+    caption, evidence, *_ = client.predict(CAT, 5, 0.1, 2.0, 4, api_name="/caption_magic")
+    assert 1 <= len(evidence["steps"]) <= 3, "and the device goes on serving"
+    assert caption == evidence["caption"]
+
+
+def test_the_default_recalls_and_the_rule_as_published_is_kept(client):
+    _, default, *_, code = client.predict(CAT, api_name="/caption_magic")
+    assert any(share for step in default["steps"] for share in step["recalled"])
+    assert "Recalled" in code
+    _, published, *_, code = client.predict(
+        CAT, 45, 0.1, 2, 16, "embedded", "embedded-captioner", 0, 0, api_name="/caption_magic"
+    )
+    assert not any(share for step in published["steps"] for share in step["recalled"])
+    assert len(published["steps"][0]["candidates"]) == 45
+    assert "Recalled" not in code
+
+
 def test_the_published_pair_writes(client):
-    _, evidence, *_ = client.predict(CAT, 4, 0.1, 2.0, 5, *PUBLISHED, api_name="/caption_magic")
+    _, evidence, *_ = client.predict(CAT, 4, 0.1, 2.0, 5, *PUBLISHED, 0, 0, api_name="/caption_magic")
     assert 1 <= len(evidence["steps"]) <= 4
 
 

@@ -1,20 +1,32 @@
 """The bars of a step are the terms of the rule."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.explain import decoding
 from core.results import Step
 
 STEP = Step(
-    ["a", "cat", ""], [0.6, 0.3, 0.1], [0.5, -0.2, 0.1], [0.1, 0.4, 0.2], [0.2, 0.7, 0.1], [0.75, 1.44, 0.19], 1
+    candidates=["a", "cat", ""],
+    probabilities=[0.6, 0.3, 0.1],
+    recalled=[0.2, 0, 0.1],
+    penalties=[0.5, -0.2, 0.1],
+    similarities=[0.1, 0.4, 0.2],
+    shares=[0.2, 0.7, 0.1],
+    scores=[0.75, 1.44, 0.19],
+    chosen=1,
+    alone="a",
+    alone_probability=0.5,
 )
 
 
 def test_terms_add_up_to_the_scores():
-    language, penalty, picture = decoding.terms(STEP, alpha=0.5, beta=2)
-    assert language == pytest.approx([0.3, 0.15, 0.05])
-    assert penalty == pytest.approx([-0.25, 0.1, -0.05])
-    assert picture == pytest.approx([0.4, 1.4, 0.2])
+    terms = decoding.terms(STEP, alpha=0.5, beta=2)
+    assert terms["language model"] == pytest.approx([0.2, 0.15, 0])
+    assert terms["recalled captions"] == pytest.approx([0.1, 0, 0.05])
+    assert terms["repetition"] == pytest.approx([-0.25, 0.1, -0.05])
+    assert terms["picture"] == pytest.approx([0.4, 1.4, 0.2])
 
 
 def test_the_winner_comes_first_and_is_marked():
@@ -23,6 +35,13 @@ def test_the_winner_comes_first_and_is_marked():
     (axes,) = figure.axes
     names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["cat ◀", "a (the language model's choice)", "(end)"]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["language model", "picture", "repetition"]
-    widths = [bar.get_width() for bar in axes.containers[1]]
-    assert widths == pytest.approx([1.4, 0.4, 0.2])
+    listed = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert listed == ["language model", "recalled captions", "picture", "repetition"]
+    assert [bar.get_width() for bar in axes.containers[2]] == pytest.approx([1.4, 0.4, 0.2])
+    assert "alone: “a”, 50%" in axes.get_title(loc="left")
+
+
+def test_nothing_recalled_is_not_shown():
+    figure = decoding.figure(replace(STEP, recalled=[0, 0, 0]), 0.1, 2, "")
+    listed = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert listed == ["language model", "picture", "repetition"]

@@ -37,7 +37,8 @@ def test_a_step_ahead_is_each_candidate_by_itself(models, writer):
     end = models.detail(writer, "end")
     rows = [(end,)] * 3
     for step in range(6):
-        ids, probabilities, penalties = models.call(writer, "propose", rows, 7)
+        proposed = models.call(writer, "propose", rows, 7)
+        ids, probabilities, penalties = proposed.ids, proposed.probabilities, proposed.penalties
         for row, *found in zip(rows, ids, probabilities, penalties, strict=True):
             expected = plainly(model, row, 7)
             assert found[0].tolist() == expected[0].tolist()
@@ -54,7 +55,7 @@ def test_a_step_ahead_is_each_candidate_by_itself(models, writer):
 def test_the_work_of_a_step_is_its_candidates_alone(models, writer, monkeypatch):
     """The prefix is read once, and the vocabulary's head sees one state a row."""
     end = models.detail(writer, "end")
-    ids, _, _ = models.call(writer, "propose", [(end,), (end,)], 5)
+    ids = models.call(writer, "propose", [(end,), (end,)], 5).ids
     read, headed = [], []
     with models.engine.lease(writer, models.loader(writer)) as adapter:
         adapter.model.transformer.wte.register_forward_hook(lambda _, args, __: read.append(args[0].numel()))
@@ -120,3 +121,6 @@ def test_recalled_words_are_mixed_in(models, writer):
     assert found[7] == pytest.approx(0.6 * known[7] + 0.3, abs=CLOSE)
     assert found[8] == pytest.approx(0.6 * known[8] + 0.1, abs=CLOSE)
     assert mixed.ids[0, 0] == 7
+    assert mixed.recalled[0, :2].tolist() == pytest.approx([0.3, 0.1], abs=CLOSE)
+    first = max(known, key=known.get)
+    assert (int(mixed.alone), float(mixed.alone_probabilities)) == (first, pytest.approx(known[first], abs=CLOSE))

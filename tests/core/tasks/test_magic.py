@@ -41,7 +41,7 @@ def fifty():
     return [Image.fromarray(noise.integers(0, 255, (40, 48, 3), dtype=np.uint8)) for _ in range(50)]
 
 
-@pytest.mark.parametrize("rule", [magic.Rule(k=6, length=9), magic.Rule(k=4, alpha=0.5, beta=1, length=7, scale=300)])
+@pytest.mark.parametrize("rule", [magic.Rule(k=6, length=9), magic.Rule(k=4, alpha=0.5, beta=1, length=7, scale=200)])
 def test_tokens_are_the_rules_own_alone_and_batched(models, fifty, rule):
     clip, processor = (
         kind.from_pretrained(models.path(SCORER)) for kind in (transformers.CLIPModel, transformers.CLIPProcessor)
@@ -103,7 +103,7 @@ def test_the_caption_grows_and_can_be_left(models, fifty):
     assert magic.caption(models, SCORER, fifty[:1], magic.Rule(k=3, length=3), WRITER)
 
 
-@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": 101}, {"length": 1}, {"alpha": 1.1}, {"beta": -1}])
+@pytest.mark.parametrize("wrong", [{"k": 0}, {"k": 101}, {"length": 1}, {"alpha": 1.1}, {"beta": -1}, {"scale": 0}])
 def test_impossible_rules_are_refused(wrong):
     with pytest.raises(UserError):
         magic.Rule(**wrong)
@@ -124,10 +124,31 @@ def run(program, model_paths, capsys):
 
 
 def test_the_programs_shown_write_the_same(models, fifty, tmp_path, capsys):
-    photo, rule = tmp_path / "photo.png", magic.Rule(k=5, length=7)
+    photo = tmp_path / "photo.png"
     fifty[0].save(photo)
     paths = {SCORER: models.path(SCORER), WRITER: models.path(WRITER), "assets/captioner": models.path(CAPTIONER)}
-    for scorer, writer in ((SCORER, WRITER), ("embedded", CAPTIONER)):
+    published, recalled = magic.Rule(k=5, length=7), magic.VARIANTS[magic.RECALLED]
+    for scorer, writer, rule in (
+        (SCORER, WRITER, published),
+        ("embedded", CAPTIONER, published),
+        ("embedded", CAPTIONER, recalled),
+        (SCORER, CAPTIONER, recalled),
+    ):
         program = magic.program(models, scorer, writer, str(photo), rule)
         assert run(program, paths, capsys) == magic.caption(models, scorer, fifty[:1], rule, writer)[0].text
-    assert magic.program(models, "google/siglip-base-patch16-224", WRITER, "photo.jpg", rule) == ""
+    assert magic.program(models, "google/siglip-base-patch16-224", WRITER, "photo.jpg", published) == ""
+
+
+def test_recalled_captions_say_what_the_model_alone_would_not(models):
+    """Each step tells the parts of its mixture apart."""
+    kitten = Image.open(bundled().items[0].path).convert("RGB")
+    (alone,) = magic.caption(models, "embedded", [kitten], magic.Rule(k=10, beta=0.5, scale=60))
+    (mixed,) = magic.caption(models, "embedded", [kitten], magic.VARIANTS[magic.RECALLED])
+    assert alone.text != mixed.text
+    assert not any(share for step in alone.steps for share in step.recalled)
+    assert all(step.alone == step.candidates[0] for step in alone.steps)
+    first, other = mixed.steps[0], alone.steps[0]
+    assert (first.alone, first.alone_probability) == (other.alone, pytest.approx(other.alone_probability))
+    for step in mixed.steps:
+        own = [p - r for p, r in zip(step.probabilities, step.recalled, strict=True)]
+        assert sum(step.recalled) > 0.3 and min(own) >= -1e-6 and max(own) <= 0.2 + 1e-6
