@@ -1,0 +1,22 @@
+"""Small fine-tuning runs: each learning strategy of the article is a file in objectives/, each run a folder and a process of
+its own (`python -m core.training RUN_DIR`)."""
+
+from __future__ import annotations
+
+from core.registry import Registry, discover
+from core.training.objective import Objective
+
+OBJECTIVES: Registry[type[Objective]] = Registry("objective")
+
+
+def register(objective: type[Objective]) -> type[Objective]:
+    """Decorates the class of each objective's file."""
+    return OBJECTIVES.register(objective.name, objective)
+
+
+def all_objectives() -> list[type[Objective]]:
+    """In the order in which the article tells of them."""
+    from core.training import objectives
+
+    discover(objectives)
+    return sorted(OBJECTIVES, key=lambda objective: (objective.order, objective.name))
