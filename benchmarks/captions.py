@@ -11,6 +11,7 @@ import contextlib
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,8 +67,13 @@ def table(models: Models, name: str, images: Sequence[Image], references: Sequen
     methods: dict[str, Callable[[int], list[str]]] = {
         "top-k sampling, no picture": lambda seed: by_chance(models, len(images), seed, top_k=50),
         "nucleus sampling, no picture": lambda seed: by_chance(models, len(images), seed, top_p=0.95),
-        "contrastive search, no picture": lambda _: by_rule(models, name, images, magic.Rule(beta=0)),
-        "MaGiC as published": lambda _: by_rule(models, name, images, magic.Rule()),
+        **{
+            f"MaGiC, {variant}": lambda _, rule=rule: by_rule(models, name, images, rule)
+            for variant, rule in magic.VARIANTS.items()
+        },
+        "recalled captions, no picture": lambda _: by_rule(
+            models, name, images, replace(magic.VARIANTS[magic.RECALLED], beta=0)
+        ),
         "ASIF, the single best": lambda _: by_asif(models, name, images, first=True),
         "ASIF, consensus of the best": lambda _: by_asif(models, name, images),
     }

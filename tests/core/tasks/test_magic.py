@@ -151,4 +151,6 @@ def test_recalled_captions_say_what_the_model_alone_would_not(models):
     assert (first.alone, first.alone_probability) == (other.alone, pytest.approx(other.alone_probability))
     for step in mixed.steps:
         own = [p - r for p, r in zip(step.probabilities, step.recalled, strict=True)]
-        assert sum(step.recalled) > 0.3 and min(own) >= -1e-6 and max(own) <= 0.2 + 1e-6
+        assert sum(step.recalled) > 0.3
+        assert min(own) >= -1e-6
+        assert max(own) <= 0.2 + 1e-6
