@@ -217,6 +217,19 @@ class Relevance(NamedTuple):
     maps: Tensor
 
 
+class Captioner(ImageEncoder):
+    """Describes a picture in words of its own."""
+
+    @abstractmethod
+    def caption(self, encoding: Mapping[str, Tensor]) -> dict[str, float]:
+        """Its captions with their confidences in 0..1, most likely first: five at most."""
+
+    @classmethod
+    @abstractmethod
+    def caption_program(cls, model_id: str) -> str:
+        """Plain `transformers` code that, given `torch` and `image` (PIL), leaves `captions`, the same dict."""
+
+
 def from_folder(model_class: Any, path: Path, dtype: torch.dtype) -> Any:
     """`from_pretrained` on a local folder: safetensors only, no remote code, no network.
 
