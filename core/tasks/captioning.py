@@ -24,6 +24,7 @@ MAX_PICTURES = 100
 ALTERNATIVES = 5
 BATCH = 4  # pictures that MaGiC writes about side by side
 Captions = list[dict[str, float]]  # of each picture: captions with what decided between them, the answer first
+Method = Callable[[Models, Sequence[Image]], Captions]
 
 
 def by_asif(models: Models, images: Sequence[Image]) -> Captions:
@@ -32,7 +33,7 @@ def by_asif(models: Models, images: Sequence[Image]) -> Captions:
     return [{one.caption: one.agreement for one in best} for best in found]
 
 
-def by_rule(rule: magic.Rule) -> Callable[[Models, Sequence[Image]], Captions]:
+def by_rule(rule: magic.Rule) -> Method:
     """With the similarity that the embedded pair sees at the last word, 0..1."""
 
     def write(models: Models, images: Sequence[Image]) -> Captions:
@@ -42,7 +43,7 @@ def by_rule(rule: magic.Rule) -> Callable[[Models, Sequence[Image]], Captions]:
     return write
 
 
-METHODS: dict[str, Callable[[Models, Sequence[Image]], Captions]] = {
+METHODS: dict[str, Method] = {
     "ASIF": by_asif,
     "MaGiC": by_rule(magic.VARIANTS[magic.RECALLED]),
     "MaGiC as published": by_rule(magic.VARIANTS[magic.PUBLISHED]),
@@ -69,20 +70,20 @@ def compare(
         raise UserError(f"That is {len(images)} pictures; at most {MAX_PICTURES} are captioned at once.")
     captions: Captions = []
     for name in names:
-        method = _method(models, name)
+        captioned = _method(models, name)
         for start in range(0, len(images), BATCH):
             if stop is not None and stop.is_set():
                 raise Stopped
-            captions += method(models, images[start : start + BATCH])
+            captions += captioned(models, images[start : start + BATCH])
             if on_step:
                 on_step(len(captions), len(names) * len(images))
     seen = models.embed_images(EMBEDDED, images)
     read = models.embed_texts(EMBEDDED, [next(iter(found)) for found in captions])
     rows = []
     for number, (found, vector) in enumerate(zip(captions, read, strict=True)):
-        method, picture = divmod(number, len(images))
+        place, picture = divmod(number, len(images))
         alike = seen @ vector
-        rows.append(Captioned(picture, names[method], found, float(alike[picture]), int(alike.argmax()) == picture))
+        rows.append(Captioned(picture, names[place], found, float(alike[picture]), int(alike.argmax()) == picture))
     return rows
 
 
@@ -103,7 +104,7 @@ for caption, confidence in captions.items():
 """
 
 
-def _method(models: Models, name: str) -> Callable[[Models, Sequence[Image]], Captions]:
+def _method(models: Models, name: str) -> Method:
     if name in METHODS:
         return METHODS[name]
     if not issubclass(models.adapter(name), Captioner):

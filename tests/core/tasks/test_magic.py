@@ -26,7 +26,8 @@ def plainly(model, tokenizer, end, similar, scale, rule):
             longer = model(torch.tensor([[*row, token]]), output_hidden_states=True).hidden_states[-1][0]
             cosines = torch.nn.functional.cosine_similarity(longer[-1:], longer[:-1])
             text = tokenizer.decode([*row, token][1:][-60:], skip_special_tokens=True)
-            terms.append((probability, float(cosines.max()), similar(" ".join(text.split()))))
+            seen = " ".join(text.split()).replace("\0", " ")  # which no tokeniser takes, and random weights write
+            terms.append((probability, float(cosines.max()), similar(seen)))
         p, penalty, cosine = np.array(terms).T
         share = np.exp(scale * cosine) / np.exp(scale * cosine).sum()
         row.append(int(ids[((1 - rule.alpha) * p - rule.alpha * penalty + rule.beta * share).argmax()]))
