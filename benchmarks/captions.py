@@ -71,14 +71,14 @@ def table(models: Models, name: str, images: Sequence[Image], references: Sequen
             f"MaGiC, {variant}": lambda _, rule=rule: by_rule(models, name, images, rule)
             for variant, rule in magic.VARIANTS.items()
         },
-        "recalled captions, no picture": lambda _: by_rule(
+        "recalled captions, not weighed by word": lambda _: by_rule(
             models, name, images, replace(magic.VARIANTS[magic.RECALLED], beta=0)
         ),
         "ASIF, the single best": lambda _: by_asif(models, name, images, first=True),
         "ASIF, consensus of the best": lambda _: by_asif(models, name, images),
     }
     pictures = models.embed_images(name, images)
-    lines = [f"{'':32s}  CIDEr  BLEU-4  R@1   e.g."]
+    lines = [f"{'':38s}  CIDEr  BLEU-4  R@1   e.g."]
     for title, method in methods.items():
         drawn = SEEDS if "sampling" in title else 1
         rows = []
@@ -87,7 +87,7 @@ def table(models: Models, name: str, images: Sequence[Image], references: Sequen
             nearest = (models.embed_texts(name, captions) @ pictures.T).argmax(1)
             rows.append([*scores(captions, references).values(), float((nearest == np.arange(len(images))).mean())])
         cider, bleu, found = np.mean(rows, axis=0)
-        lines.append(f"{title:32s}  {cider:.3f}  {bleu:.3f}   {found:.3f}  {captions[0]}")
+        lines.append(f"{title:38s}  {cider:.3f}  {bleu:.3f}   {found:.3f}  {captions[0]}")
     return "\n".join(lines)
 
 

@@ -40,7 +40,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
                 label="Many pictures, in the place of the one above",
                 file_count="multiple",
                 file_types=["image"],
-                height=140,
+                height=170,
             )
             methods = gr.CheckboxGroup(choices, value=DEFAULT, label="Methods")
             with gr.Row():
@@ -48,7 +48,13 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
                 stop = gr.Button("Stop")
         with gr.Column(min_width=300):
             note = gr.Markdown()
-            table = gr.Dataframe(label="Captions", headers=HEADER, interactive=False, wrap=True)
+            table = gr.Dataframe(
+                label="Captions",
+                headers=HEADER,
+                interactive=False,
+                wrap=True,
+                column_widths=["21%", "21%", "38%", "20%"],
+            )
             with gr.Row():
                 download = gr.DownloadButton("Download as CSV")
                 download_json = gr.DownloadButton("Download as JSON")
