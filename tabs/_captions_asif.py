@@ -57,7 +57,7 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
                 multiselect=True,
                 allow_custom_value=True,
                 label="Anchors taken away",
-                info="Those that fired are listed after the first answer",
+                info="Those that fired are listed after an answer; any other class name can be typed. Delete one to put it back.",
             )
             with gr.Accordion("Add an anchor of your own", open=False):
                 picture = base.PhotoInput(label="A picture", height=180)

@@ -37,7 +37,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
     with gr.Row():
         with gr.Column(min_width=300):
             files = gr.File(
-                label="Many pictures, in the place of the one above",
+                label="Or many pictures",
                 file_count="multiple",
                 file_types=["image"],
                 height=170,
@@ -53,7 +53,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
                 headers=HEADER,
                 interactive=False,
                 wrap=True,
-                column_widths=["21%", "21%", "38%", "20%"],
+                column_widths=["120px", "120px", "220px", "100px"],
             )
             with gr.Row():
                 download = gr.DownloadButton("Download as CSV")

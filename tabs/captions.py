@@ -35,11 +35,11 @@ def build(lab: base.Lab) -> None:
                 cache_examples=False,
             )
     with gr.Tabs():
-        with gr.Tab("Choose: ASIF"):
+        with gr.Tab("ASIF"):
             _captions_asif.build(lab, image, examples)
-        with gr.Tab("Write: MaGiC"):
+        with gr.Tab("MaGiC"):
             _captions_magic.build(lab, image)
-        with gr.Tab("Compare, many pictures"):
+        with gr.Tab("Compare"):
             _captions_compare.build(lab, image)
     base.read_more(MORE)
 
