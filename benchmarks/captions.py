@@ -11,6 +11,7 @@ import contextlib
 import io
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,13 +67,18 @@ def table(models: Models, name: str, images: Sequence[Image], references: Sequen
     methods: dict[str, Callable[[int], list[str]]] = {
         "top-k sampling, no picture": lambda seed: by_chance(models, len(images), seed, top_k=50),
         "nucleus sampling, no picture": lambda seed: by_chance(models, len(images), seed, top_p=0.95),
-        "contrastive search, no picture": lambda _: by_rule(models, name, images, magic.Rule(beta=0)),
-        "MaGiC as published": lambda _: by_rule(models, name, images, magic.Rule()),
+        **{
+            f"MaGiC, {variant}": lambda _, rule=rule: by_rule(models, name, images, rule)
+            for variant, rule in magic.VARIANTS.items()
+        },
+        "recalled captions, not weighed by word": lambda _: by_rule(
+            models, name, images, replace(magic.VARIANTS[magic.RECALLED], beta=0)
+        ),
         "ASIF, the single best": lambda _: by_asif(models, name, images, first=True),
         "ASIF, consensus of the best": lambda _: by_asif(models, name, images),
     }
     pictures = models.embed_images(name, images)
-    lines = [f"{'':32s}  CIDEr  BLEU-4  R@1   e.g."]
+    lines = [f"{'':38s}  CIDEr  BLEU-4  R@1   e.g."]
     for title, method in methods.items():
         drawn = SEEDS if "sampling" in title else 1
         rows = []
@@ -81,7 +87,7 @@ def table(models: Models, name: str, images: Sequence[Image], references: Sequen
             nearest = (models.embed_texts(name, captions) @ pictures.T).argmax(1)
             rows.append([*scores(captions, references).values(), float((nearest == np.arange(len(images))).mean())])
         cider, bleu, found = np.mean(rows, axis=0)
-        lines.append(f"{title:32s}  {cider:.3f}  {bleu:.3f}   {found:.3f}  {captions[0]}")
+        lines.append(f"{title:38s}  {cider:.3f}  {bleu:.3f}   {found:.3f}  {captions[0]}")
     return "\n".join(lines)
 
 

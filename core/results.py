@@ -122,6 +122,23 @@ class Draft:
 
 
 @dataclass(frozen=True)
+class Captioned:
+    """What one method says of one picture, by its place: `captions` with the numbers that decided between them, the answer
+    first. `similarity` is that of the answer with the picture by the embedded model, 0..1; `found` if of all pictures
+    compared the answer resembles its own most."""
+
+    picture: int
+    method: str
+    captions: dict[str, float]
+    similarity: float
+    found: bool
+
+    @property
+    def caption(self) -> str:
+        return next(iter(self.captions))
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A caption of the bank: its ASIF score with the picture, and how much the other good ones agree with it, each 0..1."""
 

@@ -162,6 +162,13 @@ def model_picker(lab: Lab, needs: type[Model], label: str = "Model") -> gr.Dropd
     return picker
 
 
+def whole(number: float, name: str) -> int:
+    """What a slider in whole steps gave, which a program may have sent as anything."""
+    if not float(number).is_integer():
+        raise UserError(f"{name} must be a whole number.")
+    return int(number)
+
+
 def fetch_model(lab: Lab, name: str, progress: gr.Progress) -> None:
     """Have the chosen model on this machine, with its download shown as it goes."""
     if lab.models.path(name) is None:
@@ -211,6 +218,19 @@ def stoppable(work: Work) -> Generator[tuple[int, int], None, Any]:
     if "error" in outcome:
         raise outcome["error"]
     return outcome["value"]
+
+
+def reported(
+    steps: Generator[tuple[int, int], None, Any], what: str, progress: gr.Progress, unchanged: tuple[Any, ...]
+) -> Generator[tuple[Any, ...], None, Any]:
+    """`stoppable` work as a progress bar: yields `unchanged` as it goes, returns what the work returns."""
+    while True:
+        try:
+            done, total = next(steps)
+        except StopIteration as end:
+            return end.value
+        progress((done, total), desc=what)
+        yield unchanged
 
 
 def write_file(name: str, text: str) -> str:

@@ -9,13 +9,16 @@ import gradio as gr
 import PIL.Image
 
 from core import bank as banks
+from core.bundled import NAME as BUNDLED
 from core.errors import UserError
 from core.explain import anchors as drawing
 from core.export import csv_text
+from core.galleries import Gallery
 from core.models.base import AnchoredEncoder
 from core.results import AsifCaption
 from core.tasks import asif
 from tabs import _base as base
+from tabs import _galleries
 
 IDLE = 3600
 BANKS = [
@@ -23,6 +26,7 @@ BANKS = [
     ("the demo gallery's captions", "gallery"),
     ("a text file of mine", "mine"),
 ]
+ALWAYS = [value for _, value in BANKS]
 HEADER = ["caption", "score", "agreement"]
 FILE_BYTES = 30 * 2**20
 ABOUT = """A caption is **chosen** from a bank of sentences: picture and sentence are each described by how much they resemble
@@ -39,7 +43,13 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
     added = gr.State([], time_to_live=IDLE)
     with gr.Row():
         with gr.Column(min_width=300):
-            bank = gr.Dropdown(BANKS, value="bundled", label="Bank of captions")
+            bank = gr.Dropdown(
+                _banks(lab),
+                value="bundled",
+                label="Bank of captions",
+                allow_custom_value=True,
+                info="Galleries kept under “Retrieval” are listed, too",
+            )
             own = gr.File(label="Your bank: a text file, one caption a line", file_types=[".txt"], visible=False)
             run = gr.Button("Choose a caption", variant="primary")
             removed = gr.Dropdown(
@@ -47,7 +57,7 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
                 multiselect=True,
                 allow_custom_value=True,
                 label="Anchors taken away",
-                info="Those that fired are listed after the first answer",
+                info="Those that fired are listed after an answer; any other class name can be typed. Delete one to put it back.",
             )
             with gr.Accordion("Add an anchor of your own", open=False):
                 picture = base.PhotoInput(label="A picture", height=180)
@@ -90,17 +100,19 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
         added: list[Any] | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
-        """Choose a caption for a picture from a bank: "bundled", "gallery", or "mine" with a text file of one caption a
-        line. Gives the caption and, as JSON, the anchors that it shares with the picture with both sides and products."""
+        """Choose a caption for a picture from a bank: "bundled", "gallery", the name of a kept gallery, or "mine" with a
+        text file of one caption a line. Gives the caption and, as JSON, the anchors that it shares with the picture with
+        both sides and products."""
+        gallery = lab.bundled if bank in ALWAYS else _galleries.open_gallery(lab, bank, None)
         edits = asif.Edits(tuple(removed or ()), tuple(added or ()))
         found = asif.caption(
             lab.models,
             image,
-            _bank(lab, bank, own, progress),
-            int(k),
+            _bank(lab, bank, gallery, own, progress),
+            base.whole(k, "k"),
             float(p),
             edits,
-            asif.own_caption(lab.models, lab.bundled, image, model) if leave_out else "",
+            asif.own_caption(lab.models, gallery, image, model) if leave_out else "",
             model,
         )
         rows = [[one.caption, round(one.score, 4), round(one.agreement, 4)] for one in found.best]
@@ -112,7 +124,7 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
             base.write_file("captions.csv", csv_text(HEADER, rows)),
             drawing.figure(found.picture, found.words, found.names, found.caption),
             gr.Dropdown(list(dict.fromkeys([*(removed or ()), *names])), value=removed or []),
-            asif.program(base.file_name(image), int(k), float(p))
+            asif.program(base.file_name(image), base.whole(k, "k"), float(p))
             if bank == "bundled" and not (added or removed)
             else "",
         )
@@ -131,7 +143,9 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
         names = list(dict.fromkeys(label.strip() for label in (labels or "").split(",") if label.strip()))[:50]
         if image is None or not names:
             raise UserError("Choose a picture and type labels first.")
-        return dict(zip(names, asif.label_scores(lab.models, image, names, int(k), float(p), model), strict=True))
+        return dict(
+            zip(names, asif.label_scores(lab.models, image, names, base.whole(k, "k"), float(p), model), strict=True)
+        )
 
     inputs = [image, bank, k, p, model, own, removed, leave_out, added]
     outputs = [caption, evidence, table, download, plot, removed, code]
@@ -146,6 +160,7 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
     clear.click(lambda: ([], ""), None, [added, mine], api_visibility="private").success(
         _if_asked(caption_asif), [caption, *inputs], outputs, **private
     )
+    gr.on(None, lambda: gr.Dropdown(_banks(lab)), None, bank, api_visibility="private")  # when the page opens
     bank.change(lambda name: gr.File(visible=name == "mine"), bank, own, api_visibility="private")
     score_labels.click(by_labels, [image, labels, k, p, model], scored, **private)
 
@@ -160,14 +175,21 @@ def _if_asked(handler: Any) -> Any:
     return again
 
 
-def _bank(lab: base.Lab, name: str, own: str | None, progress: gr.Progress) -> banks.Bank:
+def _banks(lab: base.Lab) -> list[tuple[str, str]]:
+    """Those that are always there, and the captions of kept galleries."""
+    kept = [(f"the captions of “{name}”", value) for name, value in _galleries.choices(lab, None) if value != BUNDLED]
+    return [*BANKS, *kept]
+
+
+def _bank(lab: base.Lab, name: str, gallery: Gallery, own: str | None, progress: gr.Progress) -> banks.Bank:
     if name == "bundled":
         return banks.shipped()
     step = base.stepper(progress, "Reading the bank")
-    if name == "gallery":
-        return banks.make(lab.models, [item.caption for item in lab.bundled.items if item.caption], on_step=step)
     if name != "mine":
-        raise UserError(f"There is no bank called {str(name)[:40]!r}. Choose one of: bundled, gallery, mine.")
+        captions = list(dict.fromkeys(item.caption for item in gallery.items if item.caption))
+        if not captions:
+            raise UserError("This gallery has no captions. Choose another bank.")
+        return banks.make(lab.models, captions, on_step=step)
     if not own:
         raise UserError("Choose your text file first: one caption a line.")
     path = Path(own)

@@ -23,7 +23,7 @@ HEADER = ["step", "chosen", "its probability", "the language model alone"]
 VARIANTS = [
     ("with recalled captions (the best)", magic.RECALLED),
     ("as published", magic.PUBLISHED),
-    ("as published, milder", magic.MILDER),
+    ("contrastive search, no picture", magic.BLIND),
 ]
 ABOUT = """A caption is **written**: a language model that never saw a picture proposes the next words, and at each one an image-text
 model says which of them fits yours. Watch it grow, then open any step."""
@@ -31,7 +31,8 @@ HOW = """Each step weighs the k likeliest next words by these terms: **(1 − α
 **− α × repetition** (how much the state after the word resembles an earlier one), and **β × picture**, a softmax over the k of
 how well the text so far fits the picture. The largest sum wins. That is the rule as published. With **recalled captions**, the
 probability is a mixture: the language model's, and how captions of the bank that ASIF finds near the picture go on from here.
-On 80 photographs of COCO (CIDEr): {}."""
+On 80 photographs of COCO, CIDEr and how often a caption finds its picture again: recalled 0.60 and 63 %, as published 0.41 and 31 %,
+no picture 0.05 and 1 %. Choosing by ASIF: 0.74 and 55 %."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
         penalty, similarity, share and score, and which was chosen. max_length counts tokens with the one that starts; scale
         sharpens the picture's softmax (0: the model's own); recall is the share of recalled captions in the probability.
         The rule as published: 45, 0.1, 2, 16, with scale 0 and recall 0."""
-        rule = magic.Rule(int(k), float(alpha), float(beta), int(max_length), float(scale) or None, float(recall))
+        tokens = base.whole(max_length, "The longest caption")
+        rule = magic.Rule(base.whole(k, "k"), float(alpha), float(beta), tokens, float(scale) or None, float(recall))
         if image is None:
             raise UserError("Choose a picture first: upload one, take one, or click an example.")
         base.fetch_model(lab, model, progress)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gradio as gr
 
 from tabs import _base as base
-from tabs import _captions_asif, _captions_magic
+from tabs import _captions_asif, _captions_compare, _captions_magic
 
 EXAMPLES = [
     "kitten-yarn-ball.jpg",
@@ -15,7 +15,7 @@ EXAMPLES = [
     "mariachi-band.jpg",
 ]
 ABOUT = """Two ways to put a picture into words with models that were never trained on pictures with captions: both show every number
-that decided."""
+that decided. Beside them, captioners that were."""
 MORE = """**Read more:** [ASIF](https://arxiv.org/abs/2210.01738); [MaGiC](https://arxiv.org/abs/2205.02655) and the
 [contrastive search](https://arxiv.org/abs/2202.06417) it builds on; choosing by consensus as in
 [Devlin et al.](https://arxiv.org/abs/1505.04467); the article
@@ -35,11 +35,13 @@ def build(lab: base.Lab) -> None:
                 cache_examples=False,
             )
     with gr.Tabs():
-        with gr.Tab("Choose: ASIF"):
+        with gr.Tab("ASIF"):
             _captions_asif.build(lab, image, examples)
-        with gr.Tab("Write: MaGiC"):
+        with gr.Tab("MaGiC"):
             _captions_magic.build(lab, image)
+        with gr.Tab("Compare"):
+            _captions_compare.build(lab, image)
     base.read_more(MORE)
 
 
-TAB = base.Tab("captions", "Captions", 40, build)
+TAB = base.Tab("captions", "Captions", 50, build)

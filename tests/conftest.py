@@ -14,6 +14,7 @@ from core.settings import Settings
 from tests import HUB_CACHE
 from tests.app_fixture import client, page, settings, url  # noqa: F401  fixtures
 from tests.tiny_answerers import PUBLISHED_ANSWERERS
+from tests.tiny_captioners import PUBLISHED_CAPTIONERS
 from tests.tiny_models import PUBLISHED
 from tests.tiny_segmenters import PUBLISHED_SEGMENTERS
 from tests.tiny_writers import PUBLISHED_WRITERS
@@ -36,7 +37,8 @@ def hub_cache():
     """The hub's cache, holding a tiny checkpoint under each published id."""
     torch.manual_seed(0)
     made: dict = {}
-    for model_id, make in (PUBLISHED | PUBLISHED_SEGMENTERS | PUBLISHED_ANSWERERS | PUBLISHED_WRITERS).items():
+    published = PUBLISHED | PUBLISHED_SEGMENTERS | PUBLISHED_ANSWERERS | PUBLISHED_CAPTIONERS | PUBLISHED_WRITERS
+    for model_id, make in published.items():
         folder = snapshot(model_id)
         if make in made:
             shutil.copytree(made[make], folder, dirs_exist_ok=True)

@@ -20,6 +20,28 @@ DEFAULTS = {
     "answer": {"image": None, "question": "Is there a cat?", "model": "embedded"},
     "segment": {"image": None, "prompts": "a cat", "threshold": 0.5, "model": "embedded"},
     "segment_like": {"image": None, "example": None, "box": "", "threshold": 0.5, "model": "embedded"},
+    "caption_asif": {
+        "image": None,
+        "bank": "bundled",
+        "k": 100,
+        "p": 2,
+        "model": "embedded",
+        "own": None,
+        "removed": [],
+        "leave_out": True,
+    },
+    "caption_magic": {
+        "image": None,
+        "k": 3,
+        "alpha": 0.1,
+        "beta": 2,
+        "max_length": 4,
+        "model": "embedded",
+        "writer": "embedded-captioner",
+        "scale": 0,
+        "recall": 0,
+    },
+    "caption_compare": {"image": None, "files": None, "methods": ["ASIF"]},
     "search": {"query": "a cat", "image": None, "gallery": "bundled", "k": 3, "model": "embedded"},
 }
 KITTEN = EXAMPLES / "kitten-yarn-ball.jpg"

@@ -241,6 +241,50 @@ def test_questions_and_prompts_are_checked_on_the_server(raw, endpoint, changes,
 
 
 @pytest.mark.parametrize(
+    ("endpoint", "changes", "message"),
+    [
+        ("caption_asif", {"k": float("nan")}, "whole number"),
+        ("caption_asif", {"p": float("nan")}, "p between 0 and 8"),
+        ("caption_asif", {"p": "much"}, ""),
+        ("caption_asif", {"bank": "../../etc"}, "no gallery called"),
+        ("caption_asif", {"own": {"path": "/etc/passwd"}, "bank": "mine"}, ""),
+        ("caption_asif", {"removed": ["tabby cat", EVIL]}, "no anchor called"),
+        ("caption_asif", {"removed": ["x"] * 100_000}, "no anchor called"),
+        ("caption_asif", {"removed": [{"a": 1}]}, "no anchor called"),
+        ("caption_asif", {"model": "embedded-captioner"}, "embedded-captioner"),
+        ("caption_magic", {"k": float("nan")}, "whole number"),
+        ("caption_magic", {"alpha": float("nan")}, "between 0 and 1"),
+        ("caption_magic", {"beta": float("nan")}, "between 0 and 100"),
+        ("caption_magic", {"scale": float("nan")}, "sharpness"),
+        ("caption_magic", {"max_length": 10**9}, "maximum value 64"),
+        ("caption_magic", {"max_length": float("inf")}, ""),
+        ("caption_magic", {"writer": "embedded"}, "embedded"),
+        ("caption_magic", {"model": "embedded-captioner"}, "embedded-captioner"),
+        ("caption_compare", {"methods": ["nobody/nothing"]}, "nobody/nothing"),
+        ("caption_compare", {"methods": "ASIF"}, ""),
+        ("caption_compare", {"files": [{"path": "/etc/passwd"}]}, ""),
+        ("caption_compare", {"image": None}, "Choose a picture"),
+    ],
+)
+def test_captions_are_refused_on_the_server(raw, endpoint, changes, message):
+    assert message in refusal(raw, endpoint, **{"image": raw.kitten(), **changes})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"a cat\0\n\xff\xfe\n" + EVIL.encode(), "🐈 \u202egod\n=cmd()\n$x^{\n".encode()],
+    ids=["not utf-8", "odd characters"],
+)
+def test_odd_banks_are_read(raw, content):
+    own = raw.send_file(content, "bank.txt")
+    answered, reply = raw.ask("caption_asif", image=raw.kitten(), bank="mine", own=own)
+    assert answered, reply[:300]
+    assert not LEAKS.search(reply)
+    refused = refusal(raw, "caption_asif", image=raw.kitten(), bank="mine", own=raw.send_file(b"\n \n", "bank.txt"))
+    assert "The bank is empty" in refused
+
+
+@pytest.mark.parametrize(
     "text",
     ["a\0 cat", "\ud800 cat", "🐈‍⬛ \u202egod", "$x^{", EVIL],
     ids=["NUL", "surrogate", "emoji", "mathtext", "markup"],

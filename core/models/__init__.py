@@ -20,7 +20,7 @@ from core import hub
 from core.engine import Engine, OnStep
 from core.errors import UserError
 from core.images import pixel_key
-from core.models.base import CausalText, DualEncoder, ImageEncoder, Matcher, Model, Spec
+from core.models.base import AnchoredEncoder, CausalText, DualEncoder, ImageEncoder, Matcher, Model, Spec
 from core.registry import Registry, discover
 
 if TYPE_CHECKING:
@@ -128,6 +128,11 @@ class Models:
         """Unit vectors [n, d]; pictures seen before come from the cache."""
         self._need(name, DualEncoder)
         return self._embed(name, "embed_images", images, [pixel_key(image) for image in images], 16, on_step, stop)
+
+    def anchor_images(self, name: str, images: Sequence[Image]) -> NDArray[np.float32]:
+        """[n, anchors]: the cosine of each picture with the picture of each anchor; those seen before come from the cache."""
+        self._need(name, AnchoredEncoder)
+        return self._embed(name, "anchor_images", images, [pixel_key(image) for image in images], 16, None, None)
 
     def embed_texts(
         self, name: str, texts: Sequence[str], on_step: OnStep | None = None, stop: threading.Event | None = None

@@ -3,7 +3,8 @@
 from typing import Any, ClassVar
 
 from core.models import Family, register
-from core.models.base import Scale, Spec, TransformersPair
+from core.models._pair import TransformersPair
+from core.models.base import Scale, Spec
 
 
 class ALIGN(TransformersPair):

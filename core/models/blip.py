@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from PIL.Image import Image
 
 from core.models import Family, register
-from core.models.base import Matcher, Scale, Spec, TransformersPair
+from core.models._pair import TransformersPair
+from core.models.base import Matcher, Scale, Spec
 
 if TYPE_CHECKING:
     from torch import Tensor

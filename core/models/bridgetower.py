@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.models import Family, register
-from core.models.base import Spec, TransformersPair
+from core.models._pair import TransformersPair
+from core.models.base import Spec
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from core.models import Family, register
 from core.models._causal_text import Beginnings
-from core.models.base import CausalText, Spec, TransformersPair, unit
+from core.models._pair import TransformersPair
+from core.models.base import CausalText, Spec, unit
 
 if TYPE_CHECKING:
     from torch import Tensor

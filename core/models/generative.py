@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from PIL.Image import Image
 
 from core.models import Family, register
+from core.models._beams import BEAMS, SHOWN, beam_texts, sum_lines
 from core.models.base import Answerer, Spec, from_folder, weight_bytes
-from core.models.blip_vqa import BEAMS, SHOWN, SUM_LINES, beam_answers
 
 if TYPE_CHECKING:
     import torch
@@ -22,7 +22,7 @@ NEW_TOKENS = 16
 
 class Generative(Answerer):
     """AutoModelForImageTextToText, asked through its own chat template to be brief. Confidences are those of its five
-    beams, as in BLIP's adapter."""
+    beams, as `beam_texts` sums them."""
 
     def __init__(self, model: Any, processor: Any) -> None:
         self.model = model
@@ -89,7 +89,7 @@ class Generative(Answerer):
             written = self.model.generate(
                 inputs_embeds=embeds, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, **BEAMS
             )
-            answers.append(beam_answers(self.processor.tokenizer, written, prompt=0))
+            answers.append(beam_texts(self.processor.tokenizer, written, prompt=0))
         return answers
 
 
@@ -104,7 +104,7 @@ inputs = processor(text=prompt, images=[image], return_tensors="pt")
 beams = dict({SHOWN})
 written = model.generate(**inputs, max_new_tokens={NEW_TOKENS}, **beams)
 texts = processor.batch_decode(written.sequences[:, inputs.input_ids.shape[1] :], skip_special_tokens=True)
-{SUM_LINES}"""
+{sum_lines("answers")}"""
 
 register(
     Family(

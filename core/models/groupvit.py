@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image
 
 from core.models import Family, register
-from core.models.base import Segmenter, Spec, TransformersPair, unit
+from core.models._pair import TransformersPair
+from core.models.base import Segmenter, Spec, unit
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -4,7 +4,8 @@
 """
 
 from core.models import Family, register
-from core.models.base import Spec, TransformersPair
+from core.models._pair import TransformersPair
+from core.models.base import Spec
 
 
 class LiT(TransformersPair):

@@ -2,7 +2,8 @@
 successor MetaCLIP 2 (Chuang et al., 2025, arXiv 2507.22062), which reads many languages."""
 
 from core.models import Family, register
-from core.models.base import Spec, TransformersPair
+from core.models._pair import TransformersPair
+from core.models.base import Spec
 from core.models.clip import CLIP
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from core.models import Family, register
-from core.models.base import Scale, Spec, TransformersPair
+from core.models._pair import TransformersPair
+from core.models.base import Scale, Spec
 
 
 class SigLIP(TransformersPair):

@@ -92,7 +92,7 @@ def nearest(
     own = [clean_text(text) for _, text in edits.added]
     names = [*anchor_names(models, name), *own]
     sharpen = Sharpening(k, p, _places(names, edits.removed))
-    (seen,) = sharpen(models.call(name, "anchor_images", [image], [picture for picture, _ in edits.added]).numpy())
+    (seen,) = sharpen(_anchored(models, name, image, [picture for picture, _ in edits.added]))
     scores = sharpen.bank_scores(bank, seen)
     if without:
         scores[[caption == without for caption in bank.captions]] = -1
@@ -111,7 +111,7 @@ def label_scores(
 ) -> list[float]:
     """The published zero-shot use: the same numbers with labels in the place of captions."""
     sharpen = Sharpening(k, p)
-    seen = sharpen(models.call(name, "anchor_images", [image]).numpy())
+    seen = sharpen(_anchored(models, name, image))
     read = sharpen(models.call(name, "anchor_texts", [clean_text(label) for label in labels]).numpy())
     return [float(score) for score in (read @ seen.T)[:, 0]]
 
@@ -187,6 +187,14 @@ class Sharpening:
         return scores
 
 
+def _anchored(models: Models, name: str, image: Image, added: Sequence[Image] = ()) -> Array:
+    """[1, anchors + added]: the picture's cosines."""
+    if added:
+        found: Array = models.call(name, "anchor_images", [image], added).numpy()
+        return found
+    return models.anchor_images(name, [image])
+
+
 def anchor_names(models: Models, name: str = EMBEDDED) -> list[str]:
     if not issubclass(models.adapter(name), AnchoredEncoder):
         raise UserError(f"{name} has no anchors. Choose the embedded model.")
@@ -197,5 +205,5 @@ def anchor_names(models: Models, name: str = EMBEDDED) -> list[str]:
 def _places(names: list[str], removed: Sequence[str]) -> NDArray[np.intp]:
     unknown = [name for name in removed if name not in names]
     if unknown:
-        raise UserError(f"There is no anchor called “{unknown[0][:60]}”.")
+        raise UserError(f"There is no anchor called “{str(unknown[0])[:60]}”.")
     return np.array([place for place, name in enumerate(names) if name in set(removed)], dtype=np.intp)

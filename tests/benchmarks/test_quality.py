@@ -51,7 +51,8 @@ def test_the_program_writes_the_figures_it_prints(coco, monkeypatch, capsys):
     assert figures["vqa"]["identity"] == 1  # two cats, two dogs
     assert 0.1 < figures["segmentation"]["mIoU"] <= figures["segmentation"]["mIoU_large"] < 1
     assert 0 <= figures["segmentation"]["absent_area"] < 0.2
-    assert set(figures["caption_asif"]) == set(figures["caption_magic"]) == {"CIDEr", "BLEU-4"}
+    assert set(figures["caption_asif"]) == {"CIDEr", "BLEU-4"}
+    assert {"CIDEr", "BLEU-4", "CIDEr as published"} < set(figures["caption_magic"])
     assert "mAP 1.000" in capsys.readouterr().out
 
 

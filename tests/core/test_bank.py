@@ -24,6 +24,13 @@ def test_each_caption_keeps_its_most_similar_anchors(models):
     assert set(made.gram_counts.items()) >= {(("a",), 3), (("two", "boats"), 1), (("a", "cat", "on", "a"), 1)}
 
 
+def test_runs_of_words_are_counted_once_for_one_text(models, monkeypatch):
+    """A bank is made anew at each change of a slider; its captions stay the same."""
+    before = bank.make(models, [f"{caption} today" for caption in CAPTIONS]).gram_counts
+    monkeypatch.setattr(bank, "grams", None)
+    assert bank.make(models, [f"{caption} today" for caption in CAPTIONS]).gram_counts is before
+
+
 def test_a_visitors_text_is_read_by_lines():
     assert bank.parse(" a  cat\n\na dog\r\na cat\n") == ["a cat", "a dog"]
 

@@ -2,14 +2,19 @@
 
 import csv
 import itertools
+import json
 import time
+from pathlib import Path
 
 import pytest
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
+from core.galleries import Gallery
+from core.store import Store
 from tabs._base import EXAMPLES
 
+PAIRS = {"kitten-yarn-ball": "a kitten with yarn", "dog-german-shepherd": "a dog", "coffee-cup-spoon": "a cat's cup"}
 CAT, BOATS = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg")), handle_file(str(EXAMPLES / "rowing-boats-shore.jpg"))
 PUBLISHED = ("openai/clip-vit-base-patch32", "cambridgeltl/magic_mscoco")
 
@@ -53,11 +58,26 @@ def test_other_banks(client, tmp_path):
     assert [text for text in own - found if "yarn" in text or "wool" in text]
 
 
+def test_the_captions_of_a_kept_gallery_are_a_bank(client, settings, tmp_path):
+    store = Store(settings.galleries, Path(settings.pictures))
+    gallery = Gallery("a few", tmp_path)
+    gallery.add([(EXAMPLES / f"{name}.jpg", words) for name, words in PAIRS.items()])
+    store.keep(gallery, "a few")
+    try:
+        _, evidence, *_ = asif(client, CAT, "a few")
+        # The picture is in it: its own caption is left out there, too.
+        assert {one["caption"] for one in evidence["best"]} <= set(PAIRS.values()) - {PAIRS["kitten-yarn-ball"]}
+        _, whole, *_ = asif(client, CAT, "a few", 100, 2, "embedded", None, [], False)
+        assert whole["highest score"] == PAIRS["kitten-yarn-ball"]
+    finally:
+        store.delete("a few")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         ((None,), "Choose a picture"),
-        ((CAT, "nobody's"), "not in the list of choices"),
+        ((CAT, "nobody's"), "no gallery called"),
         ((CAT, "mine"), "Choose your text file"),
         ((CAT, "bundled", 0), "minimum value 1"),
         ((CAT, "bundled", 100, 9), "maximum value 8"),
@@ -118,3 +138,27 @@ def test_the_published_pair_writes(client):
 def test_magic_refuses_in_plain_words(client, arguments, message):
     with pytest.raises(AppError, match=message):
         client.predict(*arguments, api_name="/caption_magic")
+
+
+def test_methods_are_compared_on_one_picture(client):
+    methods = ["ASIF", "Salesforce/blip-image-captioning-base"]
+    table, evidence, csv_file, json_file, note, _, code = client.predict(
+        CAT, None, methods, api_name="/caption_compare"
+    )
+    assert [row[:2] for row in table["data"]] == [["kitten-yarn-ball.jpg", method] for method in methods]
+    assert [row[2] for row in table["data"]] == [one["caption"] for one in evidence]
+    assert all(next(iter(one["captions"])) == one["caption"] for one in evidence)
+    assert len(evidence[1]["captions"]) > 1, "the beams beside the answer"
+    with open(csv_file) as file:
+        assert [row["caption"] for row in csv.DictReader(file)] == [one["caption"] for one in evidence]
+    assert json.loads(Path(json_file).read_text()) == evidence
+    assert note == "", "with one picture there is none to mistake it for"
+    assert "BlipForConditionalGeneration" in code
+
+
+def test_many_pictures_are_told_apart(client):
+    files = [handle_file(str(EXAMPLES / f"{name}.jpg")) for name in PAIRS]
+    table, _, _, _, note, _, code = client.predict(None, files, ["ASIF", "MaGiC"], api_name="/caption_compare")
+    assert [row[0] for row in table["data"]] == [f"{name}.jpg" for name in PAIRS] * 2
+    assert "- ASIF: 3 of 3" in note
+    assert code == ""

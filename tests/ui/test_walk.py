@@ -12,7 +12,8 @@ from tabs._base import EXAMPLES
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
-expect.set_options(timeout=15_000)
+from tests.ui.steps import example, fits, fold_out, open_tab, picture, top_answer, upload
+
 SCREENS = {"desktop": (1280, 900), "phone": (390, 844)}
 EVIL = '<img src=x onerror="window.hacked=1">'
 FIRST_EXAMPLE = {  # the example to click, and words of its answer; a tab not named here is walked all the same
@@ -37,41 +38,6 @@ CONTRASTS = """() => {
     return [e.textContent.trim().slice(0, 40), (high + .05) / (low + .05)] }) }"""
 
 
-def open_tab(page, tab):
-    """By its button, or on a phone by the menu of those that do not fit, which fills a moment after the page shows."""
-    title = next(one.title for one in all_tabs() if one.id == tab)
-    expect(page.get_by_role("tab").first).to_be_visible()
-    page.wait_for_timeout(500)
-    tab_button = page.get_by_role("tab", name=title, exact=True)
-    if tab_button.filter(visible=True).count():
-        tab_button.click()
-    else:
-        page.get_by_role("button", name="More tabs").first.click()
-        page.locator(".overflow-dropdown").get_by_role("button", name=title, exact=True).first.click()
-    panel = page.locator(f"#tab-{tab}")
-    expect(panel).to_be_visible()
-    return panel
-
-
-def fits(page):
-    widths = page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
-    assert widths[0] <= widths[1]
-
-
-def fold_out(panel, name):
-    panel.get_by_role("button", name=name).click()
-
-
-def upload(box, *files):
-    box.locator("input[type=file]").first.set_input_files(list(files))
-
-
-def picture(colour="red", size=(200, 150), **options):
-    buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, "JPEG", **options)
-    return buffer.getvalue()
-
-
 def dog_on_its_side():
     """A visitor's own photograph, as a phone saves it: lying, with a mark that says which side is up."""
     dog = Image.open(EXAMPLES / "dog-german-shepherd.jpg")
@@ -80,16 +46,6 @@ def dog_on_its_side():
     buffer = io.BytesIO()
     dog.transpose(Image.Transpose.ROTATE_90).save(buffer, "JPEG", exif=exif)
     return {"name": "my dog.jpg", "mimeType": "image/jpeg", "buffer": buffer.getvalue()}
-
-
-def example(panel, text):
-    """The first that shows this text; some are pictures alone."""
-    examples = panel.locator("tr.tr-body, button.gallery-item")
-    return (examples.filter(has_text=text) if text else examples).first
-
-
-def top_answer(panel):
-    return panel.get_by_test_id("label-output-value")
 
 
 @pytest.mark.parametrize("screen", SCREENS)
@@ -264,14 +220,3 @@ def test_a_gallery_of_ones_own_from_adding_to_deleting(visit):
     expect(panel.get_by_text("Deleted.")).to_be_visible()
     where.click()
     expect(page.get_by_role("option")).to_have_count(1)
-
-
-def test_a_caption_is_written_and_its_steps_open(visit):
-    panel = open_tab(visit(), "captions")
-    with panel.page.expect_response(re.compile("queue/join")):
-        example(panel, "").click()
-    panel.get_by_role("tab", name="Write: MaGiC").click()
-    panel.get_by_role("button", name="Write a caption").click()
-    steps = panel.get_by_role("slider", name="Step to open")
-    expect(steps).not_to_have_attribute("max", "2", timeout=60_000)
-    expect(panel.locator("img[alt*=plot]").filter(visible=True)).to_be_visible()

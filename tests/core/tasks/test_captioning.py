@@ -1,0 +1,74 @@
+"""Captions by several methods side by side: each row is what the method says by itself."""
+
+import threading
+
+import pytest
+from PIL import Image
+
+from core import bank
+from core.bundled import bundled
+from core.errors import Stopped, UserError
+from core.models.base import Captioner
+from core.tasks import asif, captioning, magic
+
+BLIP = "Salesforce/blip-image-captioning-base"
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return [Image.open(item.path).convert("RGB") for item in bundled().items[:2]]
+
+
+def test_every_captioner_is_a_method(models):
+    trained = [spec.id for spec in models.specs(Captioner)]
+    assert BLIP in trained
+    assert captioning.methods(models) == [*captioning.METHODS, *trained]
+
+
+def test_rows_are_what_each_method_says(models, pictures):
+    steps = []
+    rows = captioning.compare(models, pictures, ["ASIF", BLIP, "MaGiC"], lambda *step: steps.append(step))
+    assert [(row.method, row.picture) for row in rows] == [(m, p) for m in ("ASIF", BLIP, "MaGiC") for p in (0, 1)]
+    assert steps == [(2, 6), (4, 6), (6, 6)]
+    for row in rows:
+        picture = pictures[row.picture]
+        if row.method == "ASIF":
+            assert row.caption == asif.caption(models, picture, bank.shipped()).caption
+        elif row.method == "MaGiC":
+            (draft,) = magic.caption(models, "embedded", [picture], magic.VARIANTS[magic.RECALLED])
+            assert row.caption == draft.text
+        else:
+            assert row.captions == models.call(BLIP, "caption", models.encode(BLIP, picture))
+        vectors = models.embed_images("embedded", pictures) @ models.embed_texts("embedded", [row.caption])[0]
+        assert row.similarity == pytest.approx(float(vectors[row.picture]), abs=1e-5)
+        assert row.found == (vectors.argmax() == row.picture)
+
+
+def test_it_stops_between_batches(models, pictures):
+    stop = threading.Event()
+    with pytest.raises(Stopped):
+        captioning.compare(models, pictures, ["ASIF", "MaGiC"], lambda *_: stop.set(), stop)
+
+
+@pytest.mark.parametrize(
+    ("count", "names", "message"),
+    [
+        (0, ["ASIF"], "Choose a picture"),
+        (1, [], "at least one method"),
+        (101, ["ASIF"], "at most 100"),
+        (1, ["embedded"], "writes no captions"),
+        (1, ["nobody/nothing"], "nobody/nothing"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(models, pictures, count, names, message):
+    with pytest.raises(UserError, match=message):
+        captioning.compare(models, pictures[:1] * count, names)
+
+
+def test_the_program_shown_gives_the_same(models, pictures, tmp_path, capsys):
+    photo = tmp_path / "photo.png"
+    pictures[0].save(photo)
+    exec(captioning.program(models, BLIP, str(photo)).replace(f'"{BLIP}"', f'"{models.path(BLIP)}"'), {})
+    (row,) = captioning.compare(models, pictures[:1], [BLIP])
+    for line, (caption, confidence) in zip(capsys.readouterr().out.splitlines(), row.captions.items(), strict=True):
+        assert line == f"{caption}: {confidence:.3f}"
