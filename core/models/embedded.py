@@ -79,10 +79,10 @@ class EmbeddedPair(EmbeddedAnswers):
     def anchor_texts(self, texts: Sequence[str], added: Sequence[str] = ()) -> Tensor:
         import torch
 
-        anchors = torch.cat([self.text_anchors, self._centred(added)]) if added else self.text_anchors
-        return self._centred(texts).mm(anchors.T).cpu()
+        anchors = torch.cat([self.text_anchors, self.centred(added)]) if added else self.text_anchors
+        return self.centred(texts).mm(anchors.T).cpu()
 
-    def _centred(self, texts: Sequence[str]) -> Tensor:
+    def centred(self, texts: Sequence[str]) -> Tensor:
         """[n, 384], unit norm: without what every sentence about a photograph shares."""
         from torch.nn.functional import normalize
 
@@ -117,6 +117,10 @@ class EmbeddedPair(EmbeddedAnswers):
     def scale(self) -> Scale:
         fitted = json.loads((ASSETS / "calibration.json").read_text())
         return Scale(fitted["softmax"]["scale"], presence=(fitted["presence"]["scale"], fitted["presence"]["bias"]))
+
+    def anchor_vectors(self, side: str) -> Tensor:
+        """[anchors, d] of unit norm, of the tower that reads this side, "image" or "text"; on the CPU."""
+        return (self.image_anchors if side == "image" else self.text_anchors).cpu()
 
     def anchor_names(self) -> list[str]:
         return [anchor["name"] for anchor in json.loads((ASSETS / "anchors.json").read_text())]

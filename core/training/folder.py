@@ -1,10 +1,10 @@
 """A run's folder, which is the truth about it: what was asked, on which machine, what was measured, and what was kept.
 
-    request.json      objective, data, base and settings       environment.json  versions and machine
-    data.jsonl        the examples, one a line                 features.safetensors  what the frozen parts saw of them
-    status.json       how far it is, or why it failed          metrics.jsonl     one line for each report
-    checkpoint-N/     with a file `complete`, written last     predictions.json  before and after, on the same examples
-    model/            what was trained, in save_pretrained form, with a model card
+request.json      objective, data, base and settings       environment.json  versions and machine
+data.jsonl        the examples, one a line                 features.safetensors  what the frozen parts saw of them
+status.json       how far it is, or why it failed          metrics.jsonl     one line for each report
+checkpoint-N/     with a file `complete`, written last     predictions.json  before and after, on the same examples
+model/            what was trained, in save_pretrained form, with a model card
 """
 
 from __future__ import annotations

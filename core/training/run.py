@@ -241,7 +241,9 @@ def environment(models: Models) -> dict[str, Any]:
 def card(folder: RunFolder, objective: Objective) -> str:
     """A model card: what it is, what it was trained on, and how good it was before and after."""
     request, rows = folder.request(), [row for row in folder.metrics() if "eval_loss" in row]
-    names = [name for name in rows[-1] if name not in ("step", "epoch", "seconds_left", "examples_per_second", "memory_mb")]
+    names = [
+        name for name in rows[-1] if name not in ("step", "epoch", "seconds_left", "examples_per_second", "memory_mb")
+    ]
     table = "\n".join(f"| {name} | {rows[0][name]:.4f} | {rows[-1][name]:.4f} |" for name in names)
     settings = "\n".join(f"- {name}: {value}" for name, value in vars(objective.config).items())
     return f"""\
