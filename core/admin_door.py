@@ -91,7 +91,8 @@ class Door:
         return self._sessions.get(_hash(session or ""), 0) > self._clock()
 
     def sign_out(self, session: str) -> None:
-        self._sessions.pop(_hash(session), None)
+        with self._lock:
+            self._sessions.pop(_hash(session), None)
 
     def _open(self) -> str:
         now, session = self._clock(), secrets.token_urlsafe(32)
