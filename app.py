@@ -6,6 +6,7 @@ import os
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported: no request leaves the page
 
@@ -13,14 +14,16 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from core import images
+from core.admin_door import Door
+from core.admin_gate import ADMIN_PATH, AdminGate
 from core.bundled import bundled
 from core.engine import Engine
 from core.errors import UserError
 from core.models import EMBEDDED, Models
-from core.settings import Settings
+from core.settings import ADMIN_VARIABLE, Settings
 from core.store import Store
 from core.web import BodyLimit
-from tabs import all_tabs
+from tabs import _admin, all_tabs
 from tabs._base import Lab, Page
 
 ASSETS = Path(__file__).parent / "assets"
@@ -45,7 +48,8 @@ def theme() -> gr.themes.Base:
 def open_lab(settings: Settings) -> Lab:
     """What the tabs share. Models are looked up here and loaded when they are first used."""
     store = Store(settings.galleries, Path(settings.pictures)) if settings.galleries else None
-    return Lab(settings, Models(Engine(settings), settings.models), bundled(), store)
+    door = Door(settings.admin_password, settings.on_loopback, settings.port) if settings.admin_on else None
+    return Lab(settings, Models(Engine(settings), settings.models), bundled(), store, door)
 
 
 def build(lab: Lab) -> gr.Blocks:
@@ -57,15 +61,20 @@ def build(lab: Lab) -> gr.Blocks:
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
                     tab.build(lab)
         gr.Markdown(lab.models.engine.device.why, elem_classes="footnote")
+        runs = f"Training runs: [{ADMIN_PATH}]({ADMIN_PATH}/)" if lab.door else lab.settings.why_no_admin
+        gr.Markdown(runs, elem_classes="footnote")
     page.queue(max_size=64, api_open=False)
     return page
 
 
-def launch_options(settings: Settings) -> dict[str, object]:
-    """What `launch` is given, in one place so that tests serve the very same app."""
-    return {
-        "server_name": settings.host,
-        "server_port": settings.port,
+def launch_options(lab: Lab) -> dict[str, Any]:
+    """What `launch` is given, in one place so that tests serve the very same app.
+
+    The admin page stands behind a gate of its own in front of the lab's page, so that `launch` serves both.
+    """
+    options = {
+        "server_name": lab.settings.host,
+        "server_port": lab.settings.port,
         "theme": theme(),
         "css_paths": ASSETS / "style.css",
         "show_error": False,
@@ -75,8 +84,22 @@ def launch_options(settings: Settings) -> dict[str, object]:
         "allowed_paths": [str(ASSETS)],  # open to all anyway; the working directory may be another
         "max_file_size": UPLOAD_BYTES,
         "footer_links": ["api", "settings"],
-        "app_kwargs": {"middleware": [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]},
     }
+    served: dict[str, Any] = {"middleware": [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]}
+    if lab.door:
+        admin = _admin.site(lab, options)
+        served["middleware"].append(Middleware(AdminGate, admin=admin, door=lab.door))
+        served["lifespan"] = admin.router.lifespan_context
+    return {**options, "app_kwargs": served}
+
+
+def admin_line(lab: Lab, address: str) -> str:
+    """How to reach the admin page of the lab at `address`, or why there is none."""
+    if lab.door is None:
+        return lab.settings.why_no_admin
+    if lab.door.link_token:
+        return f"Admin: {address}admin/?token={lab.door.link_token}"
+    return f"Admin: {address}admin/ (the password is in {ADMIN_VARIABLE})"
 
 
 def _warm(models: Models) -> None:
@@ -92,19 +115,20 @@ def _warm(models: Models) -> None:
 
 def main() -> None:
     settings = Settings.from_args()
+    os.environ.pop(ADMIN_VARIABLE, None)  # no process that is started from here inherits it
     try:
         lab = open_lab(settings)
     except UserError as error:
         raise SystemExit(str(error)) from None
     page = build(lab)
     try:
-        _, address, _ = page.launch(**launch_options(settings), quiet=True, prevent_thread_lock=True)
+        _, address, _ = page.launch(**launch_options(lab), quiet=True, prevent_thread_lock=True)
     except OSError:
         raise SystemExit(
             f"Port {settings.port} of {settings.host} cannot be used: choose another with --port."
         ) from None
     with suppress(KeyboardInterrupt):
-        print(f"VLM Lab is at {address} (Ctrl+C stops it)", flush=True)
+        print(f"VLM Lab is at {address} (Ctrl+C stops it)\n{admin_line(lab, address)}", flush=True)
         if settings.profile == EMBEDDED:
             threading.Thread(target=_warm, args=(lab.models,), daemon=True).start()
         page.block_thread()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ADMIN_VARIABLE = (
+    "VLM_LAB_ADMIN"  # the variable that holds the admin's password: flags can be read in lists of processes
+)
 
 
 @dataclass(frozen=True)
@@ -25,10 +28,26 @@ class Settings:
     memory_mb: int = 8_000  # budget of resident model weights
     cache_mb: int = 512  # budget of cached embeddings
     on_space: bool = False  # running as a Hugging Face Space
+    zero_gpu: bool = False  # running on ZeroGPU, which lends a GPU for one call at a time
+    admin_password: str = field(default="", repr=False)  # "" for none
 
     @property
     def on_loopback(self) -> bool:
         return self.host in LOOPBACK and not self.on_space
+
+    @property
+    def admin_on(self) -> bool:
+        """Whether training runs can be started from this app, by its admin."""
+        return not self.why_no_admin
+
+    @property
+    def why_no_admin(self) -> str:
+        """A sentence for people; "" where there is an admin page."""
+        if self.zero_gpu:
+            return "Training runs are off on ZeroGPU, which lends a GPU for one call at a time."
+        if not self.on_loopback and not self.admin_password:
+            return f"Training runs are off: others can reach this address, and {ADMIN_VARIABLE} holds no password for an admin."
+        return ""
 
     @classmethod
     def from_args(cls, argv: Sequence[str] | None = None, env: Mapping[str, str] = os.environ) -> Settings:
@@ -85,7 +104,12 @@ class Settings:
             parser.error(f"--models {args.models}: there is no such folder")
         if not 0 <= args.port <= 65535:
             parser.error(f"--port {args.port}: a port lies between 0 and 65535")
-        settings = cls(**vars(args), on_space="SPACE_ID" in env)
+        settings = cls(
+            **vars(args),
+            on_space="SPACE_ID" in env,
+            zero_gpu=bool(env.get("SPACES_ZERO_GPU")),
+            admin_password=env.get(ADMIN_VARIABLE, ""),
+        )
         if settings.on_space:  # a Space reaches the app through its container's own address
             settings = replace(settings, host="0.0.0.0")
         if not settings.galleries and settings.on_loopback:

@@ -19,6 +19,7 @@ from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from core import images
+from core.admin_door import Door
 from core.engine import OnStep
 from core.errors import UserError
 from core.galleries import Gallery
@@ -39,6 +40,7 @@ class Lab:
     models: Models
     bundled: Gallery
     store: Store | None  # None where galleries may not be kept
+    door: Door | None = None  # None where there is no admin page
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,8 @@ import socket
 
 import pytest
 
+ADMIN_PASSWORD = "correct horse battery staple"
+
 
 def free_port():
     with socket.socket() as free:
@@ -16,15 +18,28 @@ def settings(tmp_path_factory, hub_cache):
     from core.settings import Settings
 
     kept = tmp_path_factory.mktemp("kept")
-    return Settings(port=free_port(), device="cpu", galleries=str(kept), pictures=str(kept / "pictures"))
+    return Settings(
+        port=free_port(),
+        device="cpu",
+        galleries=str(kept),
+        pictures=str(kept / "pictures"),
+        admin_password=ADMIN_PASSWORD,
+    )
 
 
 @pytest.fixture(scope="session")
-def page(settings):
+def app_lab(settings):
     import app
 
-    page = app.build(app.open_lab(settings))
-    page.launch(**app.launch_options(settings), prevent_thread_lock=True, quiet=True)
+    return app.open_lab(settings)
+
+
+@pytest.fixture(scope="session")
+def page(app_lab):
+    import app
+
+    page = app.build(app_lab)
+    page.launch(**app.launch_options(app_lab), prevent_thread_lock=True, quiet=True)
     yield page
     page.close()
 

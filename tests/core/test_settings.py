@@ -31,3 +31,19 @@ def test_nonsense_is_refused_at_the_start(flags, capsys):
         Settings.from_args(flags)
     assert done.value.code == 2
     assert flags[0] in capsys.readouterr().err
+
+
+def test_admin_is_on_where_nobody_else_comes_or_a_password_is_set():
+    def started(*flags, **env):
+        return Settings.from_args(list(flags), env=env)
+
+    assert started().admin_on
+    assert started("--host", "0.0.0.0", VLM_LAB_ADMIN="secret").admin_on
+    assert started(SPACE_ID="someone/lab", VLM_LAB_ADMIN="secret").admin_on
+    assert "VLM_LAB_ADMIN holds no password" in started("--host", "0.0.0.0").why_no_admin
+    assert "VLM_LAB_ADMIN holds no password" in started(SPACE_ID="someone/lab").why_no_admin
+    assert "ZeroGPU" in started(SPACES_ZERO_GPU="true", VLM_LAB_ADMIN="secret").why_no_admin
+
+
+def test_settings_can_be_printed():
+    assert "secret" not in repr(Settings.from_args([], env={"VLM_LAB_ADMIN": "secret"}))

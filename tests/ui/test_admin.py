@@ -1,0 +1,33 @@
+"""The admin comes in by password, with the keyboard alone, and leaves again."""
+
+import re
+
+import pytest
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
+
+from tests.app_fixture import ADMIN_PASSWORD
+from tests.ui.test_walk import CONTRASTS
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_in_by_password_and_out_again(chromium, url, scheme):
+    with chromium.new_context(color_scheme=scheme, viewport={"width": 390, "height": 844}) as visitor:
+        page = visitor.new_page()
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{url}admin/")
+        assert [words for words, contrast in page.evaluate(CONTRASTS) if contrast < 4.5] == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.keyboard.type("not the password")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_have_text("That is not the password.")
+        page.keyboard.type(ADMIN_PASSWORD)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Training runs")).to_be_visible()
+        expect(page).to_have_url(f"{url}admin/")
+        assert [asked_url for asked_url in asked if not re.match(f"{url}|data:|blob:", asked_url)] == []
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_label("Password")).to_be_focused()
