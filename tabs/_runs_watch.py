@@ -1,0 +1,202 @@
+"""The half of the admin page that watches: curves of several runs, what they say of the same pictures, and what to do with them."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import gradio as gr
+
+from core.errors import UserError
+from core.explain import curves
+from core.training import OBJECTIVES
+from core.training.folder import RUNNING
+from core.training.runs import Run, Runs
+from tabs import _base as base
+from tabs._runs_form import Form
+
+EVERY = 2.0  # seconds between two looks at runs
+LISTED = ["name", "objective", "data", "state", "updates", "figure"]
+SAID = ["picture", "it is", "before", "after"]
+UNITS = ("step", "epoch", "loss", "grad_norm", "learning_rate", "examples_per_second", "seconds_left", "memory_mb")
+STATES = {
+    "running": "training",
+    "finished": "finished",
+    "cancelled": "cancelled; what it had learned was kept",
+    "failed": "failed",
+    "interrupted": "interrupted; it can be resumed",
+}
+
+
+def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
+    """`started` holds the id of the run that was started last."""
+    runs = lab.runs
+    assert runs is not None
+    listed = gr.Dataframe(_listed(runs), label="Runs, newest first", headers=LISTED, interactive=False, wrap=True)
+    with gr.Row():
+        with gr.Column(min_width=300):
+            chosen = gr.Dropdown(_choices(runs), value=None, label="Run")
+            status = gr.Markdown()
+            with gr.Row():
+                cancel = gr.Button("Cancel, keep what it has")
+                resume = gr.Button("Resume")
+            with gr.Row():
+                clone = gr.Button("Clone: other settings")
+                delete = gr.Button("Delete", variant="stop")
+            download = gr.DownloadButton("Download the model as a zip")
+            with gr.Accordion("Push to the hub", open=False):
+                repo = gr.Textbox(label="Repository", placeholder="me/my-model", info="Needs HF_TOKEN where the lab runs")
+                push = gr.Button("Push")
+                pushed = gr.Markdown()
+        with gr.Column(min_width=320):
+            others = gr.Dropdown(_choices(runs), multiselect=True, label="Compare with")
+            plot = gr.Plot(label="Curves", show_label=False)
+            differing = gr.Markdown()
+    said = gr.Dataframe(label="The same held-out examples, before and after", headers=SAID, interactive=False, wrap=True)
+    with gr.Accordion("Pictures of these examples", open=False):
+        pictures = gr.Gallery(show_label=False, columns=6, height="auto", format="jpeg")
+    with gr.Accordion("The log", open=False):
+        log = gr.Textbox(show_label=False, lines=12, max_lines=12, interactive=False)
+    timer = gr.Timer(EVERY)
+
+    @base.safe
+    def watched(id: str | None, others: list[str]) -> tuple[Any, ...]:
+        if not id:
+            return "", None, "", {"headers": SAID, "data": []}, ""
+        run, folder = runs.get(id), runs.folder(id)
+        together = runs.compare([id, *(other for other in others or [] if other != id)])
+        named = {f"{one['name']} · {one['id'][-4:]}": one["metrics"] for one in together}
+        return (
+            _status(run, folder.metrics()),
+            curves.figure(named, _figures(run, folder.metrics())),
+            _differing(together),
+            {"headers": SAID, "data": _said(folder.predictions())},
+            runs.log(id),
+        )
+
+    @base.safe
+    def looked(id: str | None, others: list[str], before: str) -> tuple[Any, ...]:
+        """What the timer does: nothing but a look at the list, unless the run shown has moved."""
+        now = _listed(runs)
+        if not id or runs.get(id).state != RUNNING and before == runs.get(id).state:
+            return now, before, *(gr.skip(),) * 5
+        return now, runs.get(id).state, *watched(id, others)
+
+    @base.safe
+    def act(method: str, id: str | None) -> None:
+        if not id:
+            raise UserError("Choose a run first.")
+        getattr(runs, method)(id)
+
+    @base.safe
+    def cloned(id: str | None) -> dict[Any, Any]:
+        if not id:
+            raise UserError("Choose a run first.")
+        request = runs.clone(id)
+        return {**form.filled(request.objective, request.settings), tabs: gr.Tabs(selected="start")}
+
+    @base.safe
+    def zipped(id: str | None) -> str:
+        if not id:
+            raise UserError("Choose a run first.")
+        return str(runs.zip(id, Path(mkdtemp(prefix="vlm-lab-run-"))))
+
+    @base.safe
+    def pushing(id: str | None, repo: str) -> str:
+        if not id:
+            raise UserError("Choose a run first.")
+        return f"It is at {runs.push(id, (repo or '').strip())}"
+
+    @base.safe
+    def seen(id: str | None) -> list[tuple[str, str]]:
+        shown = runs.folder(id).predictions().get("examples", []) if id else []
+        return [(one["image"], _truth(one)) for one in shown]
+
+    private: dict[str, Any] = {"api_visibility": "private"}
+    state = gr.State("")
+    outputs = [status, plot, differing, said, log]
+    timer.tick(looked, [chosen, others, state], [listed, state, *outputs], show_progress="hidden", **private)
+    gr.on([chosen.change, others.change], watched, [chosen, others], outputs, **private)
+    chosen.change(seen, chosen, pictures, **private)
+    both = lambda id: (gr.Dropdown(_choices(runs), value=id), gr.Dropdown(_choices(runs)))  # noqa: E731
+    started.change(both, started, [chosen, others], **private)
+    gr.on(None, both, chosen, [chosen, others], **private)  # when the page opens
+    for button, method in ((cancel, "cancel"), (resume, "resume")):
+        button.click(lambda id, method=method: act(method, id), chosen, None, **private).success(
+            watched, [chosen, others], outputs, **private
+        )
+    delete.click(lambda id: act("delete", id), chosen, None, **private).success(
+        lambda: both(None), None, [chosen, others], **private
+    )
+    clone.click(cloned, chosen, [*form.components, tabs], **private)
+    download.click(zipped, chosen, download, **private)
+    push.click(pushing, [chosen, repo], pushed, **private)
+
+
+def _listed(runs: Runs) -> dict[str, Any]:
+    rows = []
+    for run in runs.list():
+        metrics = runs.folder(run.id).metrics()
+        rows.append([run.name, run.objective, run.data, run.state, f"{run.step} of {run.steps}", _figure(run, metrics)])
+    return {"headers": LISTED, "data": rows}
+
+
+def _choices(runs: Runs) -> list[tuple[str, str]]:
+    return [(f"{run.name} · {run.objective} · {run.id[-4:]}", run.id) for run in runs.list()]
+
+
+def _figure(run: Run, metrics: list[dict[str, Any]]) -> str:
+    """The task's own figure, before and now."""
+    name = OBJECTIVES.get(run.objective).metric
+    rows = [row[name] for row in metrics if name in row]
+    return f"{name} {rows[0]:.3f} → {rows[-1]:.3f}" if rows else ""
+
+
+def _figures(run: Run, metrics: list[dict[str, Any]]) -> list[str]:
+    """The names of what the task measures, its own figure first."""
+    names = dict.fromkeys(name for row in metrics for name in row)
+    own = [name for name in names if name not in UNITS and not name.startswith(("eval_", "train_"))]
+    first = OBJECTIVES.get(run.objective).metric
+    return sorted(own, key=lambda name: name != first)[:3]
+
+
+def _status(run: Run, metrics: list[dict[str, Any]]) -> str:
+    lines = [f"**{html.escape(run.name)}**: {STATES[run.state]}" + (f", {run.stage}" if run.stage else "")]
+    if run.reason:
+        lines.append(html.escape(run.reason))
+    last = next((row for row in reversed(metrics) if "loss" in row), {})
+    if last:
+        lines.append(
+            f"update {run.step} of {run.steps} · loss {last['loss']:.3f} · learning rate {last.get('learning_rate', 0):.2g} · "
+            f"{last['examples_per_second']:.0f} examples a second · {last['memory_mb']:.0f} MB"
+        )
+        if run.state == RUNNING:
+            lines.append(f"about {last['seconds_left']:.0f} s left")
+    if figure := _figure(run, metrics):
+        lines.append(figure)
+    return "  \n".join(lines)
+
+
+def _differing(together: list[dict[str, Any]]) -> str:
+    """Where the settings of compared runs are not alike."""
+    if len(together) < 2:
+        return ""
+    lines = [
+        f"- {html.escape(one['name'])}: " + ", ".join(f"{name} {value}" for name, value in one["settings"].items())
+        for one in together
+    ]
+    return "\n".join(["What differs:", *lines])
+
+
+def _truth(example: dict[str, str]) -> str:
+    asked = f"{example['question']} {example['answer']}".strip()
+    return asked or example["label"] or example["text"]
+
+
+def _said(predictions: dict[str, Any]) -> list[list[str]]:
+    examples = predictions.get("examples", [])
+    before, after = (predictions.get(when) or [""] * len(examples) for when in ("before", "after"))
+    rows = zip(examples, before, after, strict=True)
+    return [[Path(example["image"]).name, _truth(example), was, now] for example, was, now in rows]
