@@ -56,6 +56,28 @@ def fetch(model_id: str, revision: str, on_step: OnStep | None = None) -> Path:
     return path
 
 
+def push(folder: Path, repo: str, token: str) -> str:
+    """Upload a model's folder as `repo` ("owner/name"), which is made private if it is new; its address.
+
+    Raises UserError without a token, and when the hub refuses or cannot be reached.
+    """
+    from huggingface_hub import HfApi
+
+    if not re.fullmatch(r"[\w.-]{1,96}/[\w.-]{1,96}", repo, re.ASCII):
+        raise UserError("Name the model on the hub as owner/name.")
+    if not token:
+        raise UserError(
+            "Set HF_TOKEN to a token that may write, and start the lab again: the hub takes nothing without."
+        )
+    try:
+        api = HfApi(token=token)
+        address = str(api.create_repo(repo, private=True, exist_ok=True))
+        api.upload_folder(repo_id=repo, folder_path=folder, commit_message="Trained with VLM Lab")
+    except Exception:  # what the client raises may hold addresses and headers
+        raise UserError(f"The hub did not take {repo}. Check the network, and that HF_TOKEN may write there.") from None
+    return address
+
+
 def safetensors_revision(model_id: str) -> str:
     """The commit to pin: that of main, or else of the hub's own open pull request that adds safetensors.
 

@@ -48,10 +48,10 @@ def captions_from(files: Files) -> list[tuple[Path, str]]:
     return [(path, captions.get(name, "")) for path, name in names.items() if name not in CAPTION_FILES]
 
 
-def unpack(archive: str | Path, into: Path) -> dict[Path, str]:
+def unpack(archive: str | Path, into: Path, whole: bool = False) -> dict[Path, str]:
     """Extract the pictures and caption files of a zip, flat, under names made here: {path: original base name}.
 
-    Everything else in the archive is ignored. Raises UserError, leaving nothing behind, for an archive that
+    With `whole` it is the name with its folders, parts joined by "/". Everything else in the archive is ignored. Raises UserError, leaving nothing behind, for an archive that
     is damaged or encrypted, holds a link, a path out of its folder or more than the limits above.
     """
     into.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def unpack(archive: str | Path, into: Path) -> dict[Path, str]:
                 name = _base(entry.filename)
                 if _wanted(entry.filename):
                     path = into / _safe_name(number, name)
-                    written[path] = name
+                    written[path] = "/".join(_parts(entry.filename)) if whole else name
                     with opened.open(entry) as source, path.open("wb") as target:
                         budget -= _copy(source, target, budget)
     except BaseException as error:

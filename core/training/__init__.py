@@ -3,8 +3,12 @@ its own (`python -m core.training RUN_DIR`)."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from core.registry import Registry, discover
-from core.training.objective import Objective
+
+if TYPE_CHECKING:  # torch, which it needs, takes seconds
+    from core.training.objective import Objective
 
 OBJECTIVES: Registry[type[Objective]] = Registry("objective")
 

@@ -10,30 +10,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from PIL.Image import Image
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from core import images
 from core.errors import UserError
 from core.models import EMBEDDED, Models
+from core.training.example import Example
+
+__all__ = ["Batch", "Config", "Example", "Learner", "Objective", "option"]
 
 Batch = Mapping[str, Tensor]
-
-
-@dataclass(frozen=True)
-class Example:
-    """One row of the data; what a set does not have is empty. `mask` is a file: white where `text` is to be seen."""
-
-    image: str  # path of the picture
-    text: str = ""
-    question: str = ""
-    answer: str = ""
-    label: str = ""
-    mask: str = ""
-
-    def picture(self) -> Image:
-        return images.read(self.image).image
 
 
 def option(default: Any, help: str, low: float | None = None, high: float | None = None, of: Sequence[str] = ()) -> Any:
@@ -111,7 +97,7 @@ class Learner(nn.Module, ABC):
             names[:] = found
             return tuple(found.values())
 
-        chunks = list(zip(*(value.split(size) for value in batch.values()), strict=True))
+        chunks = list(zip(*(torch.split(value, size) for value in batch.values()), strict=True))
         if len(chunks) == 1:
             parts = [read(*chunks[0])]
         else:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +23,38 @@ from core.engine import Engine
 from core.errors import UserError
 from core.models import Models
 from core.settings import Settings
-from core.training import OBJECTIVES, all_objectives
-from core.training.folder import CANCELLED, COMPLETE, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
-from core.training.objective import Batch, Config, Example, Learner, Objective
+from core.training import OBJECTIVES, all_objectives, checkpoints
+from core.training.data import split
+from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
+from core.training.objective import Batch, Example, Learner, Objective
 
 SHOWN = 6  # held-out examples whose predictions are kept
 ENCODED = 64  # examples that the frozen parts see at once
-FEWEST = 4
+DISK_FULL = ("No space left", "StorageFull", "PytorchStreamWriter", "File too large")
 
 
 def execute(folder: RunFolder, device: str = "auto", models: Path | None = None) -> str:
     """Train, or go on training; the state in which it ended. Raises UserError, with the reason also in the folder."""
-    all_objectives()
+    folder.hold()
     try:
+        all_objectives()
         return _execute(folder, Models(Engine(Settings(device=device)), models))
     except Exception as error:
-        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: see the log."
-        if isinstance(error, OSError):
-            reason = f"Writing failed ({error.strerror}). What was kept before stays: make room and resume."
-        folder.say(FAILED, reason=reason)
+        checkpoints.sweep(folder.path)  # half a checkpoint may be what filled the disk
+        with suppress(OSError):  # the disk has no room for even this line: the log tells
+            folder.say(FAILED, reason=reason(error))
         raise
+    finally:
+        folder.let_go()
+
+
+def reason(error: Exception) -> str:
+    """Why a run failed, for a person."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) or any(words in str(error) for words in DISK_FULL):
+        return "Writing failed: the disk is full, or gone. What was kept before stays: make room and resume."
+    return f"{type(error).__name__}: see the log."
 
 
 def _execute(folder: RunFolder, models: Models) -> str:
@@ -48,6 +62,8 @@ def _execute(folder: RunFolder, models: Models) -> str:
     kind = OBJECTIVES.get(request.objective)
     config = kind.Config.read(request.settings)
     objective = kind(config, models, request.base)
+    if request.base not in objective.bases():
+        raise UserError(f"{kind.title} cannot start from {request.base!r}. Choose: {', '.join(objective.bases())}.")
     folder.say(RUNNING, stage="looking at the data")
     folder.write("environment.json", json.dumps(environment(models), indent=1))
     train, held = split(len(examples), config)
@@ -56,30 +72,28 @@ def _execute(folder: RunFolder, models: Models) -> str:
     learner = objective.learner(_take(rows, train))
     learner.chunk = config.chunk
     trainer = _Trainer(folder, objective, learner, _take(rows, train), _take(rows, held), [examples[i] for i in held])
-    checkpoints = folder.checkpoints()
-    folder.forget_after(int(checkpoints[-1].name.rpartition("-")[2]) if checkpoints else -1)
-    if not checkpoints:
-        trainer.predicted("before")
     folder.say(RUNNING, stage="training")
-    trainer.train(resume_from_checkpoint=str(checkpoints[-1]) if checkpoints else None)
-    if trainer.interrupted:
+    done = trainer.go_on()
+    if done < config.steps and not folder.cancelled:
         folder.say(INTERRUPTED)
         return INTERRUPTED
+    folder.say(RUNNING, stage="keeping the model")
     trainer.predicted("after")
-    objective.save(learner.eval(), folder.model)
-    folder.write("model/README.md", card(folder, objective))
-    state = CANCELLED if folder.cancelled else FINISHED
+    _keep(folder, objective, learner)
+    state = FINISHED if done == config.steps else CANCELLED
     folder.say(state)
     return state
 
 
-def split(n: int, config: Config) -> tuple[list[int], list[int]]:
-    """Places of the training part and of the held-out part, by the seed."""
-    held = max(1, round(n * config.held_out))
-    if n < FEWEST or n - held < 2:
-        raise UserError(f"{n} examples are too few to train on and to measure on. Give at least {FEWEST}, better 50.")
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(config.seed)).tolist()
-    return sorted(order[held:]), sorted(order[:held])
+def _keep(folder: RunFolder, objective: Objective, learner: Learner) -> None:
+    """The model, whole or not at all."""
+    half = folder.path / "model.part"
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir()
+    objective.save(learner.eval(), half)
+    (half / "README.md").write_text(card(folder, objective), encoding="utf-8")
+    shutil.rmtree(folder.model, ignore_errors=True)
+    half.replace(folder.model)
 
 
 class Rows(Dataset[dict[str, Tensor]]):
@@ -93,8 +107,10 @@ class Rows(Dataset[dict[str, Tensor]]):
         return {name: column[row] for name, column in self.columns.items()}
 
 
-class _Trainer(transformers.Trainer):
+class _Trainer(transformers.Trainer):  # type: ignore[misc]
     """Reports to the folder, measures by the objective, and keeps only what is trained."""
+
+    control: Any
 
     def __init__(
         self,
@@ -118,10 +134,10 @@ class _Trainer(transformers.Trainer):
             weight_decay=config.weight_decay,
             lr_scheduler_type="cosine",
             max_grad_norm=1.0,
-            logging_steps=max(1, config.eval_every // 10),
+            logging_steps=_pace(config.eval_every),
             eval_strategy="steps",
             eval_steps=config.eval_every,
-            eval_on_start=not folder.checkpoints(),
+            eval_on_start=False,  # go_on() does it, once
             save_steps=config.eval_every,
             save_total_limit=2,  # the one before, should the newest be damaged
             seed=config.seed,
@@ -134,6 +150,21 @@ class _Trainer(transformers.Trainer):
             learner, arguments, train_dataset=Rows(train), eval_dataset=Rows(held), callbacks=[_Watch(self)]
         )
         self.remove_callback(transformers.PrinterCallback)
+
+    def go_on(self) -> int:
+        """Train from the last good checkpoint, or from the start; how many updates there are then in all."""
+        checkpoints.sweep(self.folder.path)
+        last = next(iter(self.folder.checkpoints()[::-1]), None)
+        done = checkpoints.step_of(last) if last else 0
+        self.folder.forget_after(done if last else -1)
+        if last is None:
+            self.evaluate()
+            self.predicted("before")
+        if done < self.args.max_steps:
+            self.train(resume_from_checkpoint=str(last) if last else None)
+            return int(self.state.global_step)
+        self._load_from_checkpoint(str(last))  # to train() now would make one update too many
+        return done
 
     def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> Any:
         loss = model(**inputs)["loss"]
@@ -173,8 +204,12 @@ class _Trainer(transformers.Trainer):
         weights = {name: value.contiguous() for name, value in self.learner().state_dict().items() if name in trained}
         save_file(weights, folder / "model.safetensors")
 
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        learner = self.accelerator.unwrap_model(model or self.model)
+        learner.load_state_dict(load_file(Path(resume_from_checkpoint) / "model.safetensors"), strict=False)
 
-class _Watch(transformers.TrainerCallback):
+
+class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
     """What a person looking on wants to know; and the two ways to stop."""
 
     def __init__(self, trainer: _Trainer) -> None:
@@ -186,6 +221,8 @@ class _Watch(transformers.TrainerCallback):
         signal.signal(signal.SIGTERM, lambda *_: setattr(self.trainer, "interrupted", True))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if "train_runtime" in (logs or {}):
+            return  # a summary of this process only, which a resumed run would give otherwise
         done = state.global_step - self.first
         each = (time.monotonic() - self.began) / max(1, done)
         pace = {
@@ -199,9 +236,16 @@ class _Watch(transformers.TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         if self.trainer.interrupted or self.folder.cancelled:
             control.should_save = control.should_training_stop = True
+            control.should_evaluate = self.folder.cancelled  # the model that is kept is also measured
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        (self.folder.path / f"checkpoint-{state.global_step}" / COMPLETE).touch()
+        checkpoints.seal(self.folder.path / f"checkpoint-{state.global_step}")
+
+
+def _pace(every: int) -> int:
+    """Updates between two reports: about a tenth of `every`, and a part of it, so that a checkpoint never falls between two
+    reports: a resumed run would give the next one of fewer updates."""
+    return next(steps for steps in range(max(1, every // 10), 0, -1) if every % steps == 0)
 
 
 def _memory_mb() -> float:
