@@ -173,6 +173,9 @@ class _Trainer(transformers.Trainer):
         weights = {name: value.contiguous() for name, value in self.learner().state_dict().items() if name in trained}
         save_file(weights, folder / "model.safetensors")
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """None: what is frozen is not in a checkpoint, and is not missed."""
+
 
 class _Watch(transformers.TrainerCallback):
     """What a person looking on wants to know; and the two ways to stop."""
