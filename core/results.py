@@ -36,11 +36,14 @@ class Classification:
     """n pictures against m labels. Every matrix is a list of n rows of m."""
 
     labels: list[str]
-    similarities: list[list[float]]  # cosines, -1..1 (the embedded model: 0..1)
+    similarities: list[
+        list[float]
+    ]  # cosines, -1..1 (the embedded model: 0..1); the logits where labels are the model's own
     logits: list[list[float]]  # scale * cosine + bias, as the model was trained to use them
     scores: list[list[float]]  # what `scoring` makes of them
     scoring: str
     calibrated: bool  # whether the scores were measured to mean what they say
+    own_labels: bool = False  # whether they are the model's, which read none of those typed
 
 
 @dataclass(frozen=True)

@@ -143,8 +143,8 @@ DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
 """For every event that runs a model: one queue for them all, because there is one device."""
 
 
-def model_picker(lab: Lab, needs: type[Model], label: str = "Model") -> gr.Dropdown:
-    """All models with the ability `needs`; the one that --profile asks for is chosen."""
+def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: str = "Model") -> gr.Dropdown:
+    """All models with the ability `needs`, or one of them; the one that --profile asks for is chosen."""
     specs = lab.models.specs(needs)
     published = [spec.id for spec in specs if spec.family != "embedded" and spec.path is None]
     default = published[0] if lab.settings.profile == "hub" and published else specs[0].id

@@ -11,7 +11,7 @@ from core import images as door
 from core.errors import UserError
 from core.explain import anchors, matrix, scores
 from core.export import csv_text
-from core.models.base import AnchoredEncoder, DualEncoder
+from core.models.base import AnchoredEncoder, Classifier, DualEncoder
 from core.results import Classification
 from core.tasks import zero_shot
 from tabs import _base as base
@@ -63,7 +63,7 @@ def build(lab: base.Lab) -> None:
                 scoring = gr.Radio(
                     [(text, key) for key, text in zero_shot.SCORINGS.items()], value="softmax", label="Scoring"
                 )
-                model = base.model_picker(lab, DualEncoder)
+                model = base.model_picker(lab, (DualEncoder, Classifier))
             examples = gr.Examples(
                 [[str(base.EXAMPLES / file), text] for file, text in EXAMPLES],
                 inputs=[image, labels],
@@ -165,14 +165,16 @@ def build(lab: base.Lab) -> None:
 def _shared(result: Classification, titles: list[str]) -> tuple[Any, ...]:
     """Note, table and CSV: the same for one picture and for many."""
     note = ""
-    if result.scoring == "independent":
+    if result.own_labels:
+        note = "This model was trained on labels of its own, so the typed ones, the templates and the scoring were not read."
+    elif result.scoring == "independent":
         note = (
             "Measured: of labels given 30 %, about three in ten are there."
             if result.calibrated
             else f"This model was never calibrated: each label is weighed against “{zero_shot.NEUTRAL}” alone, so read the numbers as a ranking."
         )
     rows = [
-        [label, round(score, 5), round(cosine, 5), round(logit, 4), title]
+        [label, round(score, 5), None if result.own_labels else round(cosine, 5), round(logit, 4), title]
         for title, *columns in zip(titles, result.scores, result.similarities, result.logits, strict=True)
         for label, score, cosine, logit in zip(result.labels, *columns, strict=True)
     ]

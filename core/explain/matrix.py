@@ -35,5 +35,6 @@ def figure(result: Classification, names: Sequence[str], before: bool = False) -
                     fontsize=9,
                     color="black" if score > middle else "white",
                 )
-    fig.colorbar(image, ax=axes, label="cosine similarity" if before else result.scoring, shrink=0.8)
+    quantity = "logit" if result.own_labels else "cosine similarity"
+    fig.colorbar(image, ax=axes, label=quantity if before else result.scoring, shrink=0.8)
     return fig

@@ -22,6 +22,7 @@ def figure(result: Classification, picture: int = 0) -> Figure:
     names = [plain(result.labels[i], 28) for i in best]
     fig = new_figure(7, 1.6 + 0.56 * len(best))
     before, after = fig.subplots(2, 1)
-    horizontal_bars(before, names, [cosines[i] for i in best], BLUE, "before: cosine similarity of picture and label")
+    title = "before: logit of each label" if result.own_labels else "before: cosine similarity of picture and label"
+    horizontal_bars(before, names, [cosines[i] for i in best], BLUE, title)
     horizontal_bars(after, names, [scores[i] for i in best], ORANGE, TITLES[result.scoring])
     return fig

@@ -24,6 +24,7 @@ from core.models.base import AnchoredEncoder, CausalText, DualEncoder, ImageEnco
 from core.registry import Registry, discover
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
 REVISIONS = Path(__file__).with_name("revisions.json")
@@ -72,8 +73,8 @@ class Models:
             spec = replace(spec, id=f"{spec.id} (local)") if taken else spec
             self._specs.register(spec.id, spec)
 
-    def specs(self, needs: type[Any] | None = None) -> list[Spec]:
-        """All specs, or those whose adapter has the ability `needs`; the embedded one first."""
+    def specs(self, needs: type[Any] | tuple[type[Any], ...] | None = None) -> list[Spec]:
+        """All specs, or those whose adapter has the ability `needs`, or one of them; the embedded one first."""
         return [spec for spec in self._specs if needs is None or issubclass(self.adapter(spec.id), needs)]
 
     def spec(self, name: str) -> Spec:
@@ -215,6 +216,19 @@ def revision(model_id: str) -> str:
     """The pinned commit, or "main" until `python -m core.models pin` was run where a hub can be reached."""
     pins: dict[str, str] = json.loads(REVISIONS.read_text()) if REVISIONS.exists() else {}
     return pins.get(model_id, "main")
+
+
+def load_checkpoint(name: str, device: torch.device, dtype: torch.dtype) -> Model:
+    """What a model trained here stands on: a checkpoint on offer by its id, or a local one by its folder's absolute path.
+    Raises UserError where it is no longer there."""
+    folder = Path(name)
+    offered = _local_specs(folder.parent) if folder.is_absolute() else [spec for own in FAMILIES for spec in own.specs]
+    spec = next((spec for spec in offered if name in (spec.id, str(spec.path))), None)
+    if spec is None:
+        raise UserError(f"This model stands on {folder.name!r}, which is no longer there. Train it again on another.")
+    family = FAMILIES.get(spec.family)
+    own = family.path() if family.path else spec.path or hub.local_path(name, revision(name))
+    return family.adapter.load(own or hub.fetch(name, revision(name)), device, dtype)
 
 
 def _local_specs(folder: Path) -> list[Spec]:

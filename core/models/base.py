@@ -65,6 +65,22 @@ class DualEncoder(Model):
     def scale(self) -> Scale: ...
 
 
+class Classifier(Model):
+    """Sorts pictures into labels of its own, which it was trained on."""
+
+    @abstractmethod
+    def labels(self) -> list[str]: ...
+
+    @abstractmethod
+    def classify(self, images: Sequence[Image]) -> Tensor:
+        """[n, labels] logits, float32 on the CPU: P(label) is their softmax."""
+
+    @classmethod
+    @abstractmethod
+    def classify_program(cls, model_id: str) -> str:
+        """Python code that, given `torch` and `images` (PIL), leaves `labels` and `logits` [n, labels]."""
+
+
 class CausalText(DualEncoder):
     """Its text tower reads from left to right, so texts that begin alike share what it made of the beginning."""
 

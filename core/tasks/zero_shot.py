@@ -12,7 +12,7 @@ from PIL.Image import Image
 from core.engine import OnStep
 from core.errors import UserError
 from core.models import Models, clean_text
-from core.models.base import DualEncoder, Scale
+from core.models.base import Classifier, DualEncoder, Scale
 from core.results import Classification
 from core.tasks import TASKS, Task
 
@@ -71,13 +71,16 @@ def classify(
 ) -> Classification:
     """Score every picture against every label.
 
-    A label's vector is the mean of its vectors over the templates, as in CLIP. Raises UserError when there
-    is nothing to score or `scoring` is unknown.
+    A label's vector is the mean of its vectors over the templates, as in CLIP. A Classifier has labels of its own, over
+    which its scores are a softmax: labels, templates and scoring are not read. Raises UserError when there is nothing to
+    score or `scoring` is unknown.
     """
     if not images:
         raise UserError("Choose a picture first.")
     if scoring not in SCORINGS:
         raise UserError(f"There is no scoring called {str(scoring)[:40]!r}. Choose one of: {', '.join(SCORINGS)}.")
+    if issubclass(models.adapter(name), Classifier):
+        return _by_own_labels(models, name, images, on_step)
     labels = parse_labels("\n".join(labels))
     pictures = models.embed_images(name, images, on_step)
     cosines = pictures @ label_vectors(models, name, labels, templates, on_step).T
@@ -96,6 +99,15 @@ def classify(
         scores = sigmoid(scale.scale * (cosines - neutral))
     return Classification(
         labels, cosines.tolist(), logits.tolist(), scores.tolist(), scoring, scoring == "independent" and calibrated
+    )
+
+
+def _by_own_labels(models: Models, name: str, images: Sequence[Image], on_step: OnStep | None) -> Classification:
+    parts = models.engine.map(name, models.loader(name), "classify", images, 16, on_step)
+    logits = np.concatenate([part.numpy() for part in parts])
+    labels = models.call(name, "labels")
+    return Classification(
+        labels, logits.tolist(), logits.tolist(), softmax(logits).tolist(), "softmax", False, own_labels=True
     )
 
 
@@ -131,6 +143,8 @@ def program(
 ) -> str:
     """The shortest program on `transformers` that gives the same scores, as text."""
     adapter = models.adapter(name)
+    if issubclass(adapter, Classifier):
+        return _own_program(adapter.classify_program(str(models.spec(name).path)), files)
     assert issubclass(adapter, DualEncoder)
     scale: Scale = models.detail(name, "scale")
     slope, bias = scale.presence or (None, None)
@@ -169,6 +183,20 @@ def program(
             "",
         ]
     )
+
+
+def _own_program(program: str, files: Sequence[str]) -> str:
+    return f"""\
+import torch
+from PIL import Image
+
+images = [Image.open(file).convert("RGB") for file in {list(files)!r}]
+
+{program.rstrip()}
+
+for row in logits.softmax(dim=1):
+    print({{label: round(score, 4) for label, score in zip(labels, row.tolist())}})
+"""
 
 
 def _average(neutral: bool) -> list[str]:

@@ -78,6 +78,10 @@ class Learner(nn.Module, ABC):
 
     chunk: int = 0
 
+    def train(self, mode: bool = True) -> Learner:
+        """Never in the mode of training: dropout and a batch's own statistics would make a batch in chunks another one."""
+        return super().train(False)
+
     @abstractmethod
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         """What the loss needs of each row: [rows, ...] each."""
@@ -121,8 +125,9 @@ class Objective(ABC):
     def __init__(self, config: Any, models: Models, base: str = EMBEDDED) -> None:
         self.config, self.models, self.base = config, models, base
 
-    def bases(self) -> list[str]:
-        """The checkpoints that it can start from."""
+    @classmethod
+    def bases(cls, models: Models) -> list[str]:
+        """The checkpoints that it can start from, the default first."""
         return [EMBEDDED]
 
     @abstractmethod

@@ -1,0 +1,50 @@
+"""What contrastive runs share, whatever they start from: their settings and their loss."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from core.training.losses import infoloob_loss, neighbour_loss, sigmoid_loss, softmax_loss
+from core.training.objective import Batch, Config, Learner, option
+
+LOSSES = ("softmax", "sigmoid", "infoloob")
+
+
+@dataclass(frozen=True)
+class ContrastiveConfig(Config):
+    batch: int = option(100, "pairs in each update; each is told apart from all others of it", 2, 1024)
+    learning_rate: float = option(1e-4, "size of an update", 1e-7, 1.0)
+    loss: str = option("softmax", "CLIP's softmax, SigLIP's sigmoid, or CLOOB's InfoLOOB", of=LOSSES)
+    lock_image: bool = option(True, "LiT: the image side stays as it is, the text side learns to meet it")
+    neighbours: bool = option(False, "DeCLIP: draw each picture to the caption nearest to its own, too")
+    rank: int = option(8, "of LoRA's maps; for a published checkpoint, not for the embedded pair", 1, 128)
+
+
+class Pairs(Learner):
+    """`outputs` gives "image" and "text" [n, d], unit norm; a batch has "text", the texts' frozen vectors."""
+
+    def __init__(self, settings: ContrastiveConfig, scale: float, bias: float = 0.0, learned: bool = False) -> None:
+        super().__init__()
+        self.settings = settings
+        self.log_scale = nn.Parameter(torch.tensor(scale).log(), requires_grad=learned)
+        self.bias = nn.Parameter(torch.tensor(bias), requires_grad=learned)
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """What was learned, in the form of `save_pretrained`."""
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        images, texts, scale = outputs["image"], outputs["text"], self.log_scale.exp()
+        logits = scale * images @ texts.T + self.bias
+        if self.settings.loss == "infoloob":
+            terms = {"pairs": infoloob_loss(images, texts, scale)}
+        else:
+            terms = {"pairs": (sigmoid_loss if self.settings.loss == "sigmoid" else softmax_loss)(logits)}
+        if self.settings.neighbours:
+            terms["neighbours"] = neighbour_loss(images, texts, batch["text"], scale)
+        return {"loss": torch.stack(list(terms.values())).sum(), **(terms if len(terms) > 1 else {})}

@@ -1,0 +1,96 @@
+"""Pictures and captions drawn together: on the embedded pair, and by LoRA on published checkpoints."""
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from core.engine import Engine
+from core.errors import UserError
+from core.models import EMBEDDED, Models
+from core.models._pair import TransformersPair
+from core.models.base import DualEncoder
+from core.settings import Settings
+from core.training.objectives.contrastive import Contrastive, ContrastiveConfig
+from tests.core.training.objectives._small import check_learning, shapes, trained
+
+CLIP, SIGLIP, ALIGN = "openai/clip-vit-base-patch32", "google/siglip-base-patch16-224", "kakaobrain/align-base"
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    return shapes(tmp_path_factory.mktemp("shapes"), 8)
+
+
+def fresh(objective, rows):
+    torch.manual_seed(0)
+    return objective.learner(rows)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"lock_image": False}, {"loss": "sigmoid"}, {"loss": "infoloob"}, {"neighbours": True}],
+    ids=str,
+)
+def test_maps_over_the_embedded_pair_learn(models, examples, settings):
+    objective = Contrastive(ContrastiveConfig(**settings), models)
+    rows = objective.encode(examples)
+    learner = check_learning(lambda: fresh(objective, rows), rows, rate=1e-3, falls=0.95)
+    assert set(learner.maps) == ({"text"} if objective.config.lock_image else {"image", "text"})
+
+
+@pytest.mark.parametrize(("base", "loss"), [(CLIP, "softmax"), (SIGLIP, "sigmoid"), (CLIP, "infoloob")])
+@pytest.mark.parametrize("lock", [True, False])
+def test_lora_on_a_published_checkpoint_learns(models, examples, base, loss, lock):
+    config = ContrastiveConfig(loss=loss, lock_image=lock)
+    rows = Contrastive(config, models, base).encode(examples)
+    learner = check_learning(lambda: fresh(Contrastive(config, models, base), rows), rows)
+    sides = {"vision" in name for name, weight in learner.named_parameters() if weight.requires_grad}
+    assert sides == ({False} if lock else {False, True})
+
+
+def test_every_published_pair_can_be_adapted(models, examples):
+    bases = [spec.id for spec in models.specs(TransformersPair)]
+    assert Contrastive.bases(models) == [EMBEDDED, *bases]
+    for base in bases:
+        objective = Contrastive(ContrastiveConfig(), models, base)
+        rows = objective.encode(examples)
+        learner = fresh(objective, rows)
+        wanted = models.embed_texts(base, [example.text for example in examples])
+        np.testing.assert_allclose(learner.outputs(rows)["text"].detach(), wanted, atol=1e-5)
+        learner(**rows)["loss"].backward()
+        adapted = [weight.grad for weight in learner.parameters() if weight.requires_grad]
+        assert any(gradient is not None and gradient.any() for gradient in adapted), base
+
+
+@pytest.mark.parametrize("base", [EMBEDDED, CLIP, SIGLIP])
+def test_what_is_saved_gives_the_same_vectors(models, examples, base, tmp_path):
+    objective = Contrastive(ContrastiveConfig(lock_image=False), models, base)
+    rows = objective.encode(examples)
+    learner = fresh(objective, rows)
+    trained(learner, rows, 3)
+    objective.save(learner, tmp_path / "mine")
+    found = {side: value.detach() for side, value in learner.outputs(rows).items()}
+    again = Models(Engine(Settings(device="cpu")), tmp_path)
+    assert "mine" in [spec.id for spec in again.specs(DualEncoder)]
+    texts, pictures = [example.text for example in examples], [example.picture() for example in examples]
+    np.testing.assert_allclose(again.embed_texts("mine", texts), found["text"], atol=1e-5)
+    np.testing.assert_allclose(again.embed_images("mine", pictures), found["image"], atol=1e-5)
+    with torch.no_grad():
+        assert set(objective.measure(learner, rows, examples)) == {"R@1", "R@1 pictures to words"}
+        assert objective.predict(learner, rows, examples)[0] in texts
+    if base == CLIP:
+        plain = transformers.CLIPModel.from_pretrained(tmp_path / "mine").eval()
+        processor = transformers.AutoProcessor.from_pretrained(tmp_path / "mine", backend="pil")
+        with torch.no_grad():
+            outputs = plain(
+                **processor(text=texts, images=pictures, padding=True, truncation=True, return_tensors="pt")
+            )
+        np.testing.assert_allclose(outputs.text_embeds, found["text"], atol=1e-5)
+
+
+def test_what_cannot_be_adapted_says_so(models, examples):
+    for base, settings in ((CLIP, {"loss": "sigmoid"}), (ALIGN, {"lock_image": False})):
+        objective = Contrastive(ContrastiveConfig(**settings), models, base)
+        with pytest.raises(UserError, match=r"Choose another|Lock the image"):
+            objective.learner(objective.encode(examples))

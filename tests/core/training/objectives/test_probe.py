@@ -1,0 +1,74 @@
+"""Labels of one's own: multinomial logistic regression that starts as zero-shot classification."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from core.engine import Engine
+from core.explain import scores
+from core.models import EMBEDDED, Models
+from core.models.base import Classifier
+from core.settings import Settings
+from core.tasks import zero_shot
+from core.training.objectives.probe import Probe, ProbeConfig
+from core.training.words import as_bytes, choice_loss, places
+from tests.core.training.objectives._small import check_learning, shapes, trained
+
+CLIP = "openai/clip-vit-base-patch32"
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    return shapes(tmp_path_factory.mktemp("shapes"))
+
+
+@pytest.mark.parametrize("base", [EMBEDDED, CLIP])
+def test_it_starts_as_zero_shot_and_learns(models, examples, base):
+    objective = Probe(ProbeConfig(), models, base)
+    rows = objective.encode(examples)
+    learner = objective.learner(rows)
+    pictures = [example.picture() for example in examples]
+    wanted = zero_shot.classify(models, base, pictures, learner.labels).logits
+    np.testing.assert_allclose(learner.outputs(rows)["logits"].detach(), wanted, atol=1e-3)
+    before = objective.measure(learner, rows, examples)["accuracy"]
+    learner = check_learning(lambda: objective.learner(rows), rows, rate=1e-3)
+    trained(learner, rows, 60, 3e-3)
+    assert objective.measure(learner, rows, examples)["accuracy"] > max(before, 0.5)
+    assert objective.predict(learner, rows, examples[:2])[0] in learner.labels
+
+
+def test_the_loss_is_the_plain_formula():
+    torch.manual_seed(0)
+    logits, right = torch.randn(5, 3, dtype=torch.float64), [2, 0, 1, 1, 2]
+    slow = 0.0
+    for row, y in zip(logits.tolist(), right, strict=True):
+        slow -= math.log(math.exp(row[y]) / sum(math.exp(z) for z in row)) / 5
+    assert float(choice_loss(logits, torch.tensor(right))) == pytest.approx(slow, abs=1e-5)
+
+
+def test_a_held_out_label_that_was_not_trained_counts_for_nothing():
+    names = as_bytes(["cat", "dog", "ein Türchen"])
+    assert places(names, names[:2]).tolist() == [0, 1, -1]
+    logits = torch.zeros(2, 2, requires_grad=True)
+    assert float(choice_loss(logits, torch.tensor([-1, -1]))) == 0
+
+
+@pytest.mark.parametrize("base", [EMBEDDED, CLIP])
+def test_what_is_saved_answers_the_same_in_the_zero_shot_tab(models, examples, base, tmp_path):
+    objective = Probe(ProbeConfig(), models, base)
+    rows = objective.encode(examples)
+    learner = objective.learner(rows)
+    trained(learner, rows)
+    objective.save(learner, tmp_path / "my things")
+    again = Models(Engine(Settings(device="cpu")), tmp_path)
+    assert [spec.id for spec in again.specs(Classifier)] == ["my things"]
+    found = zero_shot.classify(again, "my things", [example.picture() for example in examples], ["ignored"])
+    assert found.own_labels
+    assert found.labels == learner.labels
+    np.testing.assert_allclose(found.logits, learner.outputs(rows)["logits"].detach(), atol=1e-4)
+    assert "logit" in scores.figure(found).axes[0].get_title(loc="left") + scores.figure(found).axes[0].get_title()
+    code = zero_shot.program(again, "my things", [examples[0].image], ["ignored"], ["{}"], "softmax")
+    if base == EMBEDDED:
+        exec(code, {})
