@@ -9,7 +9,8 @@ from fastapi import FastAPI
 
 from core.admin_door import Door
 from core.admin_gate import ADMIN_PATH, admits
-from tabs._base import Lab, Page, safe
+from tabs import _runs, _runs_api
+from tabs._base import Lab, Page
 
 SIGN_OUT = '<form method="post" action="/admin/sign-out"><button class="lg secondary">Sign out</button></form>'
 
@@ -36,15 +37,11 @@ def build(lab: Lab) -> gr.Blocks:
         lab.door, title="VLM Lab: training runs", analytics_enabled=False, delete_cache=(3600, 3600)
     ) as page:
         gr.Markdown("# Training runs")
-        gr.api(safe(runs_list), api_name="runs_list")
+        _runs.build(lab)
+        _runs_api.build(lab)
         gr.HTML(SIGN_OUT)
     page.queue(max_size=64, api_open=False)
     return page
-
-
-def runs_list() -> list[dict[str, Any]]:
-    """The training runs of this machine, newest first."""
-    return []
 
 
 def site(lab: Lab, options: dict[str, Any]) -> FastAPI:

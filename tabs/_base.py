@@ -27,6 +27,7 @@ from core.models import Models
 from core.models.base import Model
 from core.settings import Settings
 from core.store import Store
+from core.training.runs import Runs
 
 log = logging.getLogger("vlm_lab")
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
@@ -41,6 +42,7 @@ class Lab:
     bundled: Gallery
     store: Store | None  # None where galleries may not be kept
     door: Door | None = None  # None where there is no admin page
+    runs: Runs | None = None  # None there, too
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,11 @@ class Form:
 
     def __init__(self, objectives: list[type[Objective]]) -> None:
         self.objectives = {objective.name: objective for objective in objectives}
+        self.first = objectives[0].name
         self.choice = gr.Dropdown(
-            [(objective.title, objective.name) for objective in objectives], label="What is to be learned"
+            [(objective.title, objective.name) for objective in objectives],
+            value=self.first,
+            label="What is to be learned",
         )
         self.groups: dict[str, gr.Column] = {}
         self.fields: dict[str, dict[str, Component]] = {}

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
 from gradio.components import Component
 
-from core.errors import UserError
+from core import images as door
 from core.models import EMBEDDED
 from core.training import OBJECTIVES, all_objectives
 from core.training import data as sets
+from core.training.example import Example
 from core.training.folder import Request
 from tabs import _base as base
 from tabs import _galleries
 from tabs._runs_form import Form
 
-SHOWN = 8  # examples to look at
+SHOWN, SIDE = 8, 256  # examples to look at, and their pixels
 
 
 def build(lab: base.Lab) -> tuple[Form, gr.State]:
     """The form, and a state that holds the id of the run started last."""
+    runs = lab.runs
+    assert runs is not None
     started = gr.State("")
     with gr.Row():
         with gr.Column(min_width=300):
@@ -30,7 +35,7 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
             source = gr.Dropdown(_sources(lab), value="scenes", label="Data", allow_custom_value=True)
             file = gr.File(label="A zip: pictures with metadata.csv", file_types=[".zip"], visible=False)
             hub = gr.Textbox(label="Id of a dataset on the hub", placeholder="user/dataset", visible=False)
-            start_from = gr.Dropdown([EMBEDDED], value=EMBEDDED, label="Starts from")
+            start_from = gr.Dropdown(_bases(lab, form.first), value=EMBEDDED, label="Starts from")
             name = gr.Textbox(label="Name of the run", max_length=80, placeholder="my first run")
             with gr.Row():
                 look = gr.Button("Look at the data")
@@ -38,24 +43,33 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
             said = gr.Markdown()
             pictures = gr.Gallery(label="Some of the examples", columns=4, height="auto", format="jpeg")
 
-    def examples(values: Mapping[Component, Any]) -> tuple[str, list[sets.Example]]:
-        where = str(values[source])
-        return where, load(lab, where, values[file], str(values[hub] or ""))
+    def examples(values: Mapping[Component, Any], into: str) -> tuple[str, list[Example]]:
+        where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
+        return where, sets.load(where, Path(into), lab.store, Path(values[file]) if values[file] else None)
 
     @base.safe
     def looked(values: dict[Component, Any]) -> tuple[Any, ...]:
         objective, _ = form.read(values)
-        _, rows = examples(values)
-        found = sets.check(rows, OBJECTIVES.get(objective))
-        return found.told(), [(one.image, _words(one)) for one in found.usable[:SHOWN]]
+        with TemporaryDirectory(prefix="vlm-lab-look-") as folder:
+            found = sets.check(examples(values, folder)[1], OBJECTIVES.get(objective))
+            shown = [(door.thumbnail(one.picture(), SIDE), told(one)) for one in found.shown(SHOWN)]
+        return found.told(), shown
 
     @base.safe
     def begun(values: dict[Component, Any]) -> tuple[str, str]:
         objective, settings = form.read(values)
-        where, rows = examples(values)
-        request = Request(objective, where, settings, str(values[start_from]), str(values[name] or ""))
-        return lab.runs.start(request, rows), "Started. Watch it on the other tab."
+        with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
+            where, rows = examples(values, folder)
+            request = Request(objective, where, settings, str(values[start_from]), str(values[name] or ""))
+            id = runs.start(request, rows)
+        return id, "It has started: see “Watch”."
 
+    form.choice.change(
+        lambda name: gr.Dropdown(_bases(lab, name), value=_bases(lab, name)[0][1]),
+        form.choice,
+        start_from,
+        api_visibility="private",
+    )
     inputs = {*form.components, source, file, hub, start_from, name}
     look.click(looked, inputs, [said, pictures], api_visibility="private")
     start.click(begun, inputs, [started, said], api_visibility="private")
@@ -66,3 +80,21 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
         api_visibility="private",
     )
     return form, started
+
+
+def told(example: Example) -> str:
+    """What an example says of its picture, in one line."""
+    return f"{example.question} {example.answer}".strip() or example.label or example.text
+
+
+def _bases(lab: base.Lab, objective: str) -> list[tuple[str, str]]:
+    return [(lab.models.label(name), name) for name in OBJECTIVES.get(objective).bases(lab.models)]
+
+
+def _sources(lab: base.Lab) -> list[tuple[str, str]]:
+    kept = [(title, f"gallery:{name}") for title, name in _galleries.choices(lab, None)[1:]]
+    made = [
+        ("composed scenes: things pasted on photographs", "scenes"),
+        ("the demo gallery: pictures with captions", "gallery"),
+    ]
+    return [*made, *kept, ("a zip of mine", "zip"), ("a dataset on the hub", "hub")]

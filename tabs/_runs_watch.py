@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
@@ -12,10 +12,12 @@ import gradio as gr
 from core.errors import UserError
 from core.explain import curves
 from core.training import OBJECTIVES
+from core.training.example import Example
 from core.training.folder import RUNNING
 from core.training.runs import Run, Runs
 from tabs import _base as base
 from tabs._runs_form import Form
+from tabs._runs_start import told
 
 EVERY = 2.0  # seconds between two looks at runs
 LISTED = ["name", "objective", "data", "state", "updates", "figure"]
@@ -47,14 +49,18 @@ def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
                 delete = gr.Button("Delete", variant="stop")
             download = gr.DownloadButton("Download the model as a zip")
             with gr.Accordion("Push to the hub", open=False):
-                repo = gr.Textbox(label="Repository", placeholder="me/my-model", info="Needs HF_TOKEN where the lab runs")
+                repo = gr.Textbox(
+                    label="Repository", placeholder="me/my-model", info="Needs HF_TOKEN where the lab runs"
+                )
                 push = gr.Button("Push")
                 pushed = gr.Markdown()
         with gr.Column(min_width=320):
             others = gr.Dropdown(_choices(runs), multiselect=True, label="Compare with")
             plot = gr.Plot(label="Curves", show_label=False)
             differing = gr.Markdown()
-    said = gr.Dataframe(label="The same held-out examples, before and after", headers=SAID, interactive=False, wrap=True)
+    said = gr.Dataframe(
+        label="The same held-out examples, before and after", headers=SAID, interactive=False, wrap=True
+    )
     with gr.Accordion("Pictures of these examples", open=False):
         pictures = gr.Gallery(show_label=False, columns=6, height="auto", format="jpeg")
     with gr.Accordion("The log", open=False):
@@ -80,39 +86,40 @@ def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
     def looked(id: str | None, others: list[str], before: str) -> tuple[Any, ...]:
         """What the timer does: nothing but a look at the list, unless the run shown has moved."""
         now = _listed(runs)
-        if not id or runs.get(id).state != RUNNING and before == runs.get(id).state:
-            return now, before, *(gr.skip(),) * 5
-        return now, runs.get(id).state, *watched(id, others)
+        state = runs.get(id).state if id else ""
+        if not id or (state != RUNNING and state == before):
+            return now, state, *(gr.skip(),) * 5
+        return now, state, *watched(id, others)
 
     @base.safe
-    def act(method: str, id: str | None) -> None:
-        if not id:
-            raise UserError("Choose a run first.")
-        getattr(runs, method)(id)
+    def cancelled(id: str | None) -> None:
+        runs.cancel(_there(id))
+
+    @base.safe
+    def resumed(id: str | None) -> None:
+        runs.resume(_there(id))
+
+    @base.safe
+    def deleted(id: str | None) -> None:
+        runs.delete(_there(id))
 
     @base.safe
     def cloned(id: str | None) -> dict[Any, Any]:
-        if not id:
-            raise UserError("Choose a run first.")
-        request = runs.clone(id)
+        request = runs.clone(_there(id))
         return {**form.filled(request.objective, request.settings), tabs: gr.Tabs(selected="start")}
 
     @base.safe
     def zipped(id: str | None) -> str:
-        if not id:
-            raise UserError("Choose a run first.")
-        return str(runs.zip(id, Path(mkdtemp(prefix="vlm-lab-run-"))))
+        return base.write_bytes(f"{_there(id)}.zip", _zipped(runs, _there(id)))
 
     @base.safe
     def pushing(id: str | None, repo: str) -> str:
-        if not id:
-            raise UserError("Choose a run first.")
-        return f"It is at {runs.push(id, (repo or '').strip())}"
+        return f"It is at {runs.push(_there(id), (repo or '').strip())}"
 
     @base.safe
     def seen(id: str | None) -> list[tuple[str, str]]:
         shown = runs.folder(id).predictions().get("examples", []) if id else []
-        return [(one["image"], _truth(one)) for one in shown]
+        return [(one["image"], told(Example(**one))) for one in shown]
 
     private: dict[str, Any] = {"api_visibility": "private"}
     state = gr.State("")
@@ -123,16 +130,23 @@ def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
     both = lambda id: (gr.Dropdown(_choices(runs), value=id), gr.Dropdown(_choices(runs)))  # noqa: E731
     started.change(both, started, [chosen, others], **private)
     gr.on(None, both, chosen, [chosen, others], **private)  # when the page opens
-    for button, method in ((cancel, "cancel"), (resume, "resume")):
-        button.click(lambda id, method=method: act(method, id), chosen, None, **private).success(
-            watched, [chosen, others], outputs, **private
-        )
-    delete.click(lambda id: act("delete", id), chosen, None, **private).success(
-        lambda: both(None), None, [chosen, others], **private
-    )
+    for button, method in ((cancel, cancelled), (resume, resumed)):
+        button.click(method, chosen, None, **private).success(watched, [chosen, others], outputs, **private)
+    delete.click(deleted, chosen, None, **private).success(lambda: both(None), None, [chosen, others], **private)
     clone.click(cloned, chosen, [*form.components, tabs], **private)
     download.click(zipped, chosen, download, **private)
     push.click(pushing, [chosen, repo], pushed, **private)
+
+
+def _there(id: str | None) -> str:
+    if not id:
+        raise UserError("Choose a run first.")
+    return id
+
+
+def _zipped(runs: Runs, id: str) -> bytes:
+    with TemporaryDirectory(prefix="vlm-lab-run-") as folder:
+        return runs.zip(id, Path(folder)).read_bytes()
 
 
 def _listed(runs: Runs) -> dict[str, Any]:
@@ -190,13 +204,8 @@ def _differing(together: list[dict[str, Any]]) -> str:
     return "\n".join(["What differs:", *lines])
 
 
-def _truth(example: dict[str, str]) -> str:
-    asked = f"{example['question']} {example['answer']}".strip()
-    return asked or example["label"] or example["text"]
-
-
 def _said(predictions: dict[str, Any]) -> list[list[str]]:
     examples = predictions.get("examples", [])
     before, after = (predictions.get(when) or [""] * len(examples) for when in ("before", "after"))
     rows = zip(examples, before, after, strict=True)
-    return [[Path(example["image"]).name, _truth(example), was, now] for example, was, now in rows]
+    return [[Path(example["image"]).name, told(Example(**example)), was, now] for example, was, now in rows]
