@@ -22,6 +22,7 @@ from core.errors import UserError
 from core.models import EMBEDDED, Models
 from core.settings import ADMIN_VARIABLE, Settings
 from core.store import Store
+from core.training.runs import Runs
 from core.web import BodyLimit
 from tabs import _admin, all_tabs
 from tabs._base import Lab, Page
@@ -49,7 +50,9 @@ def open_lab(settings: Settings) -> Lab:
     """What the tabs share. Models are looked up here and loaded when they are first used."""
     store = Store(settings.galleries, Path(settings.pictures)) if settings.galleries else None
     door = Door(settings.admin_password, settings.on_loopback, settings.port) if settings.admin_on else None
-    return Lab(settings, Models(Engine(settings), settings.models), bundled(), store, door)
+    models = Models(Engine(settings), settings.models, settings.runs)
+    runs = Runs(settings.runs, settings.models, settings.device) if settings.runs and door else None
+    return Lab(settings, models, bundled(), store, door, runs)
 
 
 def build(lab: Lab) -> gr.Blocks:

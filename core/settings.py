@@ -25,6 +25,7 @@ class Settings:
     device: str = "auto"  # "auto", "cuda", "mps" or "cpu"
     galleries: str = ""  # where kept galleries live: a folder or an s3:// address; "" for nowhere
     pictures: str = ""  # the folder of their pictures; "" for a folder beside them
+    runs: Path | None = None  # where training runs are kept; None for nowhere
     memory_mb: int = 8_000  # budget of resident model weights
     cache_mb: int = 512  # budget of cached embeddings
     on_space: bool = False  # running as a Hugging Face Space
@@ -99,6 +100,13 @@ class Settings:
             metavar="FOLDER",
             help="where kept galleries' pictures lie, if not beside them; an s3:// address needs it when there are several replicas",
         )
+        train = parser.add_argument_group("training runs")
+        train.add_argument(
+            "--runs",
+            type=Path,
+            metavar="FOLDER",
+            help="where training runs are kept, and their models found; where there is an admin page, a folder of the user's cache by default, elsewhere nowhere",
+        )
         args = parser.parse_args(argv)
         if args.models is not None and not args.models.is_dir():
             parser.error(f"--models {args.models}: there is no such folder")
@@ -112,9 +120,11 @@ class Settings:
         )
         if settings.on_space:  # a Space reaches the app through its container's own address
             settings = replace(settings, host="0.0.0.0")
+        own = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vlm-lab"
         if not settings.galleries and settings.on_loopback:
-            cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-            settings = replace(settings, galleries=str(cache / "vlm-lab" / "galleries"))
+            settings = replace(settings, galleries=str(own / "galleries"))
+        if settings.runs is None and settings.admin_on:
+            settings = replace(settings, runs=own / "runs")
         if settings.galleries and not settings.pictures:
             local = "://" not in settings.galleries
             beside = Path(settings.galleries).expanduser() if local else Path.home() / ".cache" / "vlm-lab"

@@ -42,7 +42,7 @@ class Lab:
     bundled: Gallery
     store: Store | None  # None where galleries may not be kept
     door: Door | None = None  # None where there is no admin page
-    runs: Runs | None = None  # None there, too
+    runs: Runs | None = None  # None where there is no admin page, or no place for training runs
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,16 @@ DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
 """For every event that runs a model: one queue for them all, because there is one device."""
 
 
+class ModelPicker(gr.Dropdown):
+    """Takes any name: which models there are now is for the core to say, and it does so in words. The plain component knows
+    only those that there were when the page was opened, or for a program, when the lab was."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> str | None:
+        return None if payload is None else str(payload)
+
+
 def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: str = "Model") -> gr.Dropdown:
     """All models with the ability `needs`, or one of them; the one that --profile asks for is chosen."""
     specs = lab.models.specs(needs)
@@ -152,17 +162,16 @@ def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: 
     default = published[0] if lab.settings.profile == "hub" and published else specs[0].id
 
     def choices() -> list[tuple[str, str]]:
-        return [(lab.models.label(spec.id), spec.id) for spec in specs]
+        return [(lab.models.label(spec.id), spec.id) for spec in lab.models.specs(needs)]
 
-    picker = gr.Dropdown(
+    picker = ModelPicker(
         choices(),
         value=default,
         label=label,
         info="The embedded one needs no network. Others are downloaded once, when first used.",
     )
-    gr.on(
-        None, lambda: gr.Dropdown(choices()), None, picker, api_visibility="private"
-    )  # when a page opens: some are here by now
+    # When a page opens: some are here by now, runs have ended, others were deleted.
+    gr.on(None, lambda: gr.Dropdown(choices()), None, picker, api_visibility="private")
     return picker
 
 

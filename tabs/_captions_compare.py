@@ -28,12 +28,22 @@ each, for a trained captioner the probabilities of its beams, for MaGiC the simi
 the embedded model's, for all methods alike, 0 to 1. It also chose ASIF's and MaGiC's captions, so it flatters them."""
 
 
+class MethodPicker(gr.CheckboxGroup):
+    """Takes any names, as base.ModelPicker does."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> list[str]:
+        return [str(name) for name in payload or []]
+
+
 def build(lab: base.Lab, image: base.PhotoInput) -> None:
     gr.Markdown(ABOUT)
-    choices = [
-        *captioning.METHODS,
-        *((lab.models.label(spec.id), spec.id) for spec in lab.models.specs(Captioner)),
-    ]
+
+    def choices() -> list[str | tuple[str, str]]:
+        trained = [(lab.models.label(spec.id), spec.id) for spec in lab.models.specs(Captioner)]
+        return [*captioning.METHODS, *trained]
+
     with gr.Row():
         with gr.Column(min_width=300):
             files = gr.File(
@@ -42,7 +52,8 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
                 file_types=["image"],
                 height=170,
             )
-            methods = gr.CheckboxGroup(choices, value=DEFAULT, label="Methods")
+            methods = MethodPicker(choices(), value=DEFAULT, label="Methods")
+            gr.on(None, lambda: gr.CheckboxGroup(choices()), None, methods, api_visibility="private")
             with gr.Row():
                 run = gr.Button("Compare", variant="primary")
                 stop = gr.Button("Stop")

@@ -173,8 +173,11 @@ def build(lab: base.Lab) -> None:
         describe, inputs[1:], [*shown, found, plot, chart, code], api_name="find_captions", **base.DEVICE
     )
     again.click(rerank, [query, answer, gallery, model, mine], [found, *shown, plot], api_name="rerank", **base.DEVICE)
-    can_match = [spec.id for spec in lab.models.specs(Matcher)]
-    model.change(lambda name: gr.Button(visible=name in can_match), model, again, api_visibility="private")
+
+    def can_match(name: str) -> gr.Button:
+        return gr.Button(visible=name in [spec.id for spec in lab.models.specs(Matcher)])
+
+    model.change(can_match, model, again, api_visibility="private")
 
 
 def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:

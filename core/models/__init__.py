@@ -20,6 +20,7 @@ from core import hub
 from core.engine import Engine, OnStep
 from core.errors import UserError
 from core.images import pixel_key
+from core.models._folders import local_specs, run_specs, runs_state
 from core.models.base import AnchoredEncoder, CausalText, DualEncoder, ImageEncoder, Matcher, Model, Spec
 from core.registry import Registry, discover
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 REVISIONS = Path(__file__).with_name("revisions.json")
 EMBEDDED, CAPTIONER = "embedded", "embedded-captioner"
+SHOWN = 80  # characters of a model's name in the picker
 TEXT_LIMIT = 2_000  # characters; every text tower here reads less than that
 
 
@@ -58,9 +60,10 @@ def register(family: Family) -> Family:
 
 
 class Models:
-    """The checkpoints on offer, over one engine. Names are `Spec.id`s."""
+    """The checkpoints on offer, over one engine. Names are `Spec.id`s. `folder` holds local checkpoints, `runs` training
+    runs, whose models come and go while the lab is open."""
 
-    def __init__(self, engine: Engine, folder: Path | None = None) -> None:
+    def __init__(self, engine: Engine, folder: Path | None = None, runs: Path | None = None) -> None:
         discover(sys.modules[__name__])
         self.engine = engine
         self._specs: Registry[Spec] = Registry("model")
@@ -68,20 +71,45 @@ class Models:
         for family in sorted(FAMILIES, key=lambda family: (family.order, family.name)):
             for spec in family.specs:
                 self._specs.register(spec.id, spec)
-        for spec in _local_specs(folder) if folder else []:
+        self._families = by_architecture()
+        for spec in local_specs(folder, self._families) if folder else []:
             taken = spec.id in self._specs.names()
             spec = replace(spec, id=f"{spec.id} (local)") if taken else spec
             self._specs.register(spec.id, spec)
+        self._runs = runs
+        self._trained: dict[str, Spec] = {}
+        self._seen: tuple[tuple[str, int], ...] = ()  # the runs of which _trained tells
+        self._refreshing = threading.Lock()
+
+    def refresh(self) -> None:
+        """See which runs ended, and which were deleted. Cheap where nothing changed."""
+        if self._runs is None:
+            return
+        with self._refreshing:
+            seen = runs_state(self._runs)
+            if seen == self._seen:
+                return
+            self._seen, before = seen, self._trained
+            self._trained = run_specs(self._runs, self._families, self._specs.names())
+            for name in before:  # the next of this name, or of this run, is another model
+                self.engine.unload(name)
+                self._details = {key: value for key, value in self._details.items() if key[0] != name}
 
     def specs(self, needs: type[Any] | tuple[type[Any], ...] | None = None) -> list[Spec]:
-        """All specs, or those whose adapter has the ability `needs`, or one of them; the embedded one first."""
-        return [spec for spec in self._specs if needs is None or issubclass(self.adapter(spec.id), needs)]
+        """All specs, or those whose adapter has the ability `needs`, or one of them; the embedded one first, the newest
+        trained one last."""
+        self.refresh()
+        specs = [*self._specs, *self._trained.values()]
+        return [spec for spec in specs if needs is None or issubclass(FAMILIES.get(spec.family).adapter, needs)]
 
     def spec(self, name: str) -> Spec:
-        return self._specs.get(name)
+        """Raises UserError when there is none, as of a run that was deleted meanwhile."""
+        if name not in self._specs.names():
+            self.refresh()
+        return self._trained.get(name) or self._specs.get(name)
 
     def adapter(self, name: str) -> type[Model]:
-        return FAMILIES.get(self._specs.get(name).family).adapter
+        return FAMILIES.get(self.spec(name).family).adapter
 
     def path(self, name: str) -> Path | None:
         """The checkpoint's folder on this machine, or None."""
@@ -104,7 +132,8 @@ class Models:
         """One line for the picker: name, size, licence, and whether it is on this machine."""
         spec = self.spec(name)
         here = "on this machine" if self.path(name) else "downloads when first used"
-        return f"{spec.id} · {spec.megabytes:,} MB · {spec.licence} · {here}"
+        short = spec.id if len(spec.id) <= SHOWN else f"{spec.id[: SHOWN - 1]}…"
+        return f"{short} · {spec.megabytes:,} MB · {spec.licence} · {here}"
 
     def fetch(self, name: str, on_step: OnStep | None = None) -> Path:
         """The checkpoint's folder, downloaded if need be. Raises UserError when it cannot be had."""
@@ -115,6 +144,8 @@ class Models:
         return partial(self.adapter(name).load, self.fetch(name))
 
     def call(self, name: str, method: str, *args: Any) -> Any:
+        if not hasattr(self.adapter(name), method):
+            raise _unable(name)
         return self.engine.call(name, self.loader(name), method, *args)
 
     def detail(self, name: str, method: str) -> Any:
@@ -176,7 +207,7 @@ class Models:
 
     def _need(self, name: str, ability: type[Any]) -> None:
         if not issubclass(self.adapter(name), ability):
-            raise UserError(f"{name} cannot do this. Choose another model.")
+            raise _unable(name)
 
     def _embed(
         self,
@@ -205,6 +236,10 @@ class Models:
         return np.stack([vectors[content] for content in contents])
 
 
+def _unable(name: str) -> UserError:
+    return UserError(f"{name} cannot do this. Choose another model.")
+
+
 def clean_text(text: str) -> str:
     """Without NUL and lone surrogates, which tokenisers reject. Raises UserError when too long."""
     if len(text) > TEXT_LIMIT:
@@ -218,32 +253,20 @@ def revision(model_id: str) -> str:
     return pins.get(model_id, "main")
 
 
+def by_architecture() -> dict[str, Family]:
+    """The families by the names in config.json that they recognise."""
+    return {name: family for family in FAMILIES for name in family.architectures}
+
+
 def load_checkpoint(name: str, device: torch.device, dtype: torch.dtype) -> Model:
     """What a model trained here stands on: a checkpoint on offer by its id, or a local one by its folder's absolute path.
     Raises UserError where it is no longer there."""
     folder = Path(name)
-    offered = _local_specs(folder.parent) if folder.is_absolute() else [spec for own in FAMILIES for spec in own.specs]
+    local = local_specs(folder.parent, by_architecture()) if folder.is_absolute() else []
+    offered = local or [spec for own in FAMILIES for spec in own.specs]
     spec = next((spec for spec in offered if name in (spec.id, str(spec.path))), None)
     if spec is None:
         raise UserError(f"This model stands on {folder.name!r}, which is no longer there. Train it again on another.")
     family = FAMILIES.get(spec.family)
     own = family.path() if family.path else spec.path or hub.local_path(name, revision(name))
     return family.adapter.load(own or hub.fetch(name, revision(name)), device, dtype)
-
-
-def _local_specs(folder: Path) -> list[Spec]:
-    """A spec for each sub-folder whose config.json names an architecture that some family loads."""
-    families = {name: family for family in FAMILIES for name in family.architectures}
-    specs = []
-    for config in sorted(folder.glob("*/config.json")):
-        try:
-            names = json.loads(config.read_text()).get("architectures") or []
-        except (OSError, ValueError, AttributeError):
-            continue
-        family = next((families[name] for name in names if name in families), None)
-        if family:
-            size = sum(file.stat().st_size for file in config.parent.iterdir() if file.is_file()) // 10**6
-            specs.append(
-                Spec(config.parent.name, "your own", size, "a local checkpoint", family=family.name, path=config.parent)
-            )
-    return specs

@@ -36,6 +36,7 @@ NAME_LENGTH = 1_000  # characters
 LOG_SHOWN = 20_000  # bytes
 OVER = (FINISHED, CANCELLED, FAILED)
 Compared = list[dict[str, Any]]
+Command = list[str]
 
 
 @dataclass(frozen=True)
@@ -209,11 +210,9 @@ class Runs:
 
     def _spawn(self, folder: RunFolder) -> None:
         """Start the process, and note in the table which one it is."""
-        command = [sys.executable, "-m", "core.training", str(folder.path), "--device", self.device]
-        command += ["--models", str(self.models.absolute())] if self.models else []
         with folder.log.open("ab") as log:
             process = subprocess.Popen(
-                command,
+                self._command(folder),
                 cwd=ROOT,
                 env={**without_secrets(), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
@@ -223,6 +222,10 @@ class Runs:
             )
         self._table.give(folder.path.name, Process.of(process.pid))
         threading.Thread(target=process.wait, daemon=True).start()  # or it would stay in the system's list when it ends
+
+    def _command(self, folder: RunFolder) -> Command:
+        models = ["--models", str(self.models.absolute())] if self.models else []
+        return [sys.executable, "-m", "core.training", str(folder.path), "--device", self.device, *models]
 
     def _run(self, row: Row) -> Run:
         folder = self._folder(row.id)

@@ -59,7 +59,7 @@ def test_published_models_answer(client):
         ((CAT, " "), "Ask something"),
         ((CAT, "x" * 201), "more than 200"),
         ((CAT, "Is there a cat?", "nobody/nothing"), "nobody/nothing"),
-        ((CAT, "Is there a cat?", "openai/clip-vit-base-patch32"), "not in the list of choices"),
+        ((CAT, "Is there a cat?", "openai/clip-vit-base-patch32"), "cannot do this"),
     ],
 )
 def test_refusals(client, arguments, message):

@@ -1,0 +1,103 @@
+"""An objective that trains in a moment: a line through numbers, with dropout, so that random numbers matter."""
+
+import json
+from dataclasses import dataclass
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+import core.training
+from core.registry import Registry
+from core.training.folder import Request, RunFolder
+from core.training.objective import Config, Example, Learner, Objective, option
+
+
+@dataclass(frozen=True)
+class ToyConfig(Config):
+    steps: int = option(12, "updates", 1, 1000)
+    batch: int = option(4, "examples", 2, 64)
+    eval_every: int = option(4, "updates between evaluations", 1, 1000)
+    warmup: int = option(0, "updates", 0, 100)
+    broken_at: float = option(-1.0, "the loss is no number once it has been asked so often", -1.0, 1000.0)
+
+
+class Line(Learner):
+    def __init__(self, broken_at):
+        super().__init__()
+        self.layer, self.dropout = torch.nn.Linear(3, 1), torch.nn.Dropout(0.5)
+        self.register_buffer("frozen", torch.ones(3))
+        self.broken_at, self.asked = broken_at, 0
+
+    def outputs(self, batch):
+        return {"said": self.layer(self.dropout(batch["x"] * self.frozen))}
+
+    def loss(self, outputs, batch):
+        self.asked += self.training
+        loss = (outputs["said"] - batch["y"]).pow(2).mean()
+        return {"loss": loss * float("nan") if self.asked == self.broken_at else loss}
+
+
+class Toy(Objective):
+    name, title, about = "toy", "A line through numbers", "Nothing."
+    needs, metric, Config = ("image", "text"), "error", ToyConfig
+
+    def encode(self, examples):
+        x = torch.tensor([[float(example.text), 1.0, 2.0] for example in examples])
+        return {"x": x, "y": 2 * x[:, :1]}
+
+    def learner(self, train):
+        return Line(self.config.broken_at)
+
+    def measure(self, learner, rows, examples):
+        return {"error": float(learner(**rows)["loss"])}
+
+    def predict(self, learner, rows, examples):
+        return [f"{float(value):.3f}" for value in learner.outputs(rows)["said"]]
+
+    def save(self, learner, folder):
+        save_file(learner.layer.state_dict(), folder / "model.safetensors")
+        (folder / "config.json").write_text(json.dumps({"architectures": ["TunedPair"]}))
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    """The only objective that there is."""
+    only = Registry("objective")
+    only.register(Toy.name, Toy)
+    for place in ("core.training", "core.training.run", "core.training.runs"):
+        monkeypatch.setattr(f"{place}.OBJECTIVES", only)
+        monkeypatch.setattr(f"{place}.all_objectives", lambda: [Toy])
+    return core.training.OBJECTIVES
+
+
+def numbers(folder, count=20):
+    """Examples that the toy reads, over one picture."""
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = folder / "one.png"
+    if not picture.exists():
+        Image.new("RGB", (8, 8), "red").save(picture)
+    return [Example(str(picture), str(number / count)) for number in range(count)]
+
+
+def asked(place, **settings):
+    """The folder of a toy's run."""
+    folder = RunFolder(place)
+    folder.ask(Request("toy", "numbers", settings), numbers(place.parent / "numbers"))
+    return folder
+
+
+LASTING = ("loss", "eval_loss", "error", "learning_rate", "grad_norm")
+
+
+def figures(folder):
+    """What must be the same whether or not a run was broken off."""
+    return [{name: row[name] for name in ("step", *LASTING) if name in row} for row in folder.metrics()]
+
+
+def same(one, other):
+    assert [row.keys() for row in one] == [row.keys() for row in other]
+    for row, twin in zip(one, other, strict=True):
+        assert row == pytest.approx(twin, abs=1e-4)
