@@ -163,17 +163,20 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
     def read_words(self, questions: Sequence[str]) -> tuple[Tensor, Tensor, Any]:
         """The text tower's vectors of each token [n, length, d], which are questions' words [n, length], and their
         places in the text [n, length, 2]."""
-        tokens = self.tokenizer(
+        tokens = self.word_tokens(questions)
+        offsets = tokens.pop("offset_mapping")
+        return self.text(**tokens).last_hidden_state, tokens["attention_mask"], offsets
+
+    def word_tokens(self, questions: Sequence[str]) -> Any:
+        """The text tower's arguments, each [n, length], on its device, and `offset_mapping` beside them."""
+        return self.tokenizer(
             [question.lower() for question in questions],
             padding=True,
             truncation=True,
             max_length=64,
             return_tensors="pt",
             return_offsets_mapping=True,
-        )
-        offsets = tokens.pop("offset_mapping")
-        tokens = tokens.to(self.image_anchors.device)
-        return self.text(**tokens).last_hidden_state, tokens["attention_mask"], offsets
+        ).to(self.image_anchors.device)
 
     def relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
         encoding = {name: value.to(self.image_anchors.device) for name, value in encoding.items()}
