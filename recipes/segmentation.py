@@ -21,10 +21,10 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from core.models._decoder import MapDecoder, MapDecoderConfig
+from core.models._decoder import FOLDER, MapDecoder, MapDecoderConfig
 from core.models._dense import CHANNELS, MAPS, look, phrase_maps
-from core.models._embedded_masks import FOLDER
 from core.models.embedded import ASSETS, EmbeddedPair
+from core.training.losses import mask_losses
 from recipes._training import Row, filled, train
 from recipes.photos import PROMPTS, Photos
 from recipes.scenes import Composer, Scene
@@ -136,16 +136,7 @@ def loss(model: MapDecoder, batch: Any) -> torch.Tensor:
     """Binary cross-entropy and, where there is something to find, soft dice; at both strides."""
     outputs, masks = model(batch["depths"], batch["maps"]), batch["masks"]
     coarse = F.avg_pool2d(masks, 2)
-    return soft(outputs["logits"], masks) + 0.4 * soft(outputs["stride 16"], coarse)
-
-
-def soft(logits: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-    there = masks.flatten(1).sum(1) > 0
-    cross = F.binary_cross_entropy_with_logits(logits, masks)
-    p = logits.sigmoid()[there].flatten(1)
-    m = masks[there].flatten(1)
-    dice = 1 - (2 * (p * m).sum(1) + 1) / (p.sum(1) + m.sum(1) + 1)
-    return cross + dice.mean()
+    return sum(mask_losses(outputs["logits"], masks)) + 0.4 * sum(mask_losses(outputs["stride 16"], coarse))
 
 
 @torch.no_grad()

@@ -8,6 +8,7 @@ scene held work as well as those that did.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,9 @@ from torch import Tensor, nn
 from transformers import PretrainedConfig, PreTrainedModel
 
 from core.models._dense import CHANNELS, MAPS
+from core.models.base import from_folder
 
+FOLDER = Path(__file__).parents[2] / "assets" / "segmentation"
 SCALE = 4.0  # similarities lie between 0 and about 0.6; the network likes numbers around 1
 
 
@@ -86,6 +89,13 @@ class MapDecoder(PreTrainedModel):  # type: ignore[misc]
         y = self.fine(torch.cat([_resize(x, size), seen("stride 8", size), _resize(hints, size)], dim=1))
         logits = self.out(self.finer(nn.functional.gelu(y))) + _resize(coarse, size)
         return {"stride 16": coarse[:, 0], "logits": logits[:, 0]}
+
+
+def shipped(folder: Path = FOLDER) -> MapDecoder:
+    """The decoder that comes with the lab, or one trained further, in float32."""
+    decoder: MapDecoder = from_folder(MapDecoder, folder, torch.float32)
+    decoder.eval()
+    return decoder
 
 
 def _resize(x: Tensor, size: torch.Size) -> Tensor:

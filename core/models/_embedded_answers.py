@@ -14,6 +14,7 @@ from core.models import _measured, _questions
 from core.models._dense import CHANNELS, SIDES, phrase_maps
 from core.models._embedded_masks import EmbeddedMasks, bare
 from core.models.base import AttentiveAnswerer, Relevance
+from core.models.vilt import likeliest
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,15 +46,9 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
 
     @cached_property
     def reader(self) -> Any:
-        import torch
+        from core.models._reader import shipped
 
-        from core.models._reader import GridReader
-        from core.models.base import hide_progress
-
-        hide_progress()
-        with torch.inference_mode(False):  # relevance needs gradients through its weights
-            reader = GridReader.from_pretrained(FOLDER, dtype="float32", use_safetensors=True, local_files_only=True)
-            return reader.to(self.image_anchors.device).eval()
+        return shipped(FOLDER).to(self.image_anchors.device)
 
     @classmethod
     def answer_program(cls, model_id: str) -> str:
@@ -70,13 +65,11 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
         measured = self._measure(encoding, asked)
         if asked.kind in measured:
             return dict(list(measured[asked.kind].items())[:TOP])
-        logits = self.reader(**self._read(encoding, question)).logits[0].float()
+        logits = self.reader(**self.reader_inputs(encoding, question)).logits[0].float()
         if asked.kind == "existence" and not asked.region:
             rival = max(0.0, self._behind(encoding, bare(asked.phrase)))
             logits[0] += self._presence(encoding, asked) - RIVAL * rival
-        values, indices = logits.softmax(-1).topk(TOP)
-        names = self.reader.config.id2label
-        return {names[i]: value for i, value in zip(indices.tolist(), values.tolist(), strict=True)}
+        return likeliest(logits, self.reader.config.id2label)
 
     def _presence(self, encoding: Mapping[str, Tensor], asked: _questions.Question) -> float:
         """log(P(there) / P(not there)) by the calibrated similarity, for a question to which yes and no are as likely:
@@ -151,10 +144,16 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
     def _vectors(self, words: Sequence[str]) -> Tensor:
         return self.embed_texts([f"a photo of a {word}" for word in words]).to(self.image_anchors.device)
 
-    def _read(self, encoding: Mapping[str, Tensor], question: str) -> dict[str, Tensor]:
-        """The reader's arguments. A question about one side sees the whole picture: it is the reader's to look there."""
+    def read_alone(self, encoding: Mapping[str, Tensor], question: str) -> dict[str, float]:
+        """What the reader answers by itself, without the rules."""
+        logits = self.reader(**self.reader_inputs(encoding, question)).logits[0].float()
+        return likeliest(logits, self.reader.config.id2label)
+
+    def reader_inputs(self, encoding: Mapping[str, Tensor], question: str) -> dict[str, Tensor]:
+        """The reader's arguments: words, mask and patches, on the model's device. A question about one side sees the whole picture: it is the reader's to look there."""
         from core.models._reader import patches
 
+        encoding = {name: value.to(self.image_anchors.device) for name, value in encoding.items()}
         asked = _questions.read(question)
         maps = phrase_maps(encoding, self._vectors([bare(asked.phrase or "thing")]), self.anything)
         probabilities = self.decoder({name: encoding[name][None] for name in CHANNELS}, maps)["logits"].sigmoid()
@@ -164,30 +163,37 @@ class EmbeddedAnswers(EmbeddedMasks, AttentiveAnswerer):
     def read_words(self, questions: Sequence[str]) -> tuple[Tensor, Tensor, Any]:
         """The text tower's vectors of each token [n, length, d], which are questions' words [n, length], and their
         places in the text [n, length, 2]."""
-        tokens = self.tokenizer(
+        tokens = self.word_tokens(questions)
+        offsets = tokens.pop("offset_mapping")
+        return self.text(**tokens).last_hidden_state, tokens["attention_mask"], offsets
+
+    def word_tokens(self, questions: Sequence[str]) -> Any:
+        """The text tower's arguments, each [n, length], on its device, and `offset_mapping` beside them."""
+        return self.tokenizer(
             [question.lower() for question in questions],
             padding=True,
             truncation=True,
             max_length=64,
             return_tensors="pt",
             return_offsets_mapping=True,
-        )
-        offsets = tokens.pop("offset_mapping")
-        tokens = tokens.to(self.image_anchors.device)
-        return self.text(**tokens).last_hidden_state, tokens["attention_mask"], offsets
+        ).to(self.image_anchors.device)
 
     def relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
-        import torch
-
-        from core.models._relevance import shuffled_copy, single_stream_relevance, word_maps
-
         encoding = {name: value.to(self.image_anchors.device) for name, value in encoding.items()}
         asked = _questions.read(question)
         if asked.kind == "identity":
             return self._resemblance(encoding, next(iter(self._identify(encoding, asked))), shuffled)
         if asked.kind in MEASURED:
             return self._resemblance(encoding, bare(asked.phrase or "thing"), shuffled)
-        inputs = self._read(encoding, question)
+        return self.reader_relevance(encoding, question, shuffled)
+
+    def reader_relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
+        """Which patches the reader's own first answer leaned on."""
+        import torch
+
+        from core.models._relevance import shuffled_copy, single_stream_relevance, word_maps
+
+        inputs = self.reader_inputs(encoding, question)
         answer = int(self.reader(**inputs).logits[0].argmax())
         _, _, offsets = self.read_words([question])
         with torch.inference_mode(False), torch.enable_grad():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Image
@@ -16,7 +15,6 @@ from core.models.base import AnchoredEncoder, ImagePrompted
 if TYPE_CHECKING:
     from torch import Tensor
 
-FOLDER = Path(__file__).parents[2] / "assets" / "segmentation"
 SHOWN = {"similarity of each place": 3, "spread to places that look alike": 5}  # index into _dense.MAPS
 
 
@@ -29,12 +27,9 @@ class EmbeddedMasks(AnchoredEncoder, ImagePrompted):
 
     @cached_property
     def decoder(self) -> Any:
-        from core.models._decoder import MapDecoder
-        from core.models.base import hide_progress
+        from core.models._decoder import shipped
 
-        hide_progress()
-        decoder = MapDecoder.from_pretrained(FOLDER, dtype="float32", use_safetensors=True, local_files_only=True)
-        return decoder.to(self.image_anchors.device).eval()
+        return shipped().to(self.image_anchors.device)
 
     @classmethod
     def segment_program(cls, model_id: str) -> str:
@@ -45,16 +40,26 @@ class EmbeddedMasks(AnchoredEncoder, ImagePrompted):
         return {name: value.cpu() for name, value in seen.items()}
 
     def segment(self, encoding: Mapping[str, Tensor], prompts: Sequence[str]) -> dict[str, Tensor]:
-        return self._decode(encoding, self.embed_texts([f"a photo of a {bare(prompt)}" for prompt in prompts]))
+        return self._decode(encoding, self._phrases(prompts))
 
     def segment_like(self, encoding: Mapping[str, Tensor], examples: Sequence[Image]) -> dict[str, Tensor]:
         return self._decode(encoding, self.embed_images(examples))
 
-    def _decode(self, encoding: Mapping[str, Tensor], phrases: Tensor) -> dict[str, Tensor]:
+    def prompt_maps(self, encoding: Mapping[str, Tensor], prompts: Sequence[str]) -> Tensor:
+        """[n, len(MAPS), h, w] on the CPU: what the decoder reads of each prompt."""
+        return self._maps(encoding, self._phrases(prompts)).cpu()
+
+    def _phrases(self, prompts: Sequence[str]) -> Tensor:
+        return self.embed_texts([f"a photo of a {bare(prompt)}" for prompt in prompts])
+
+    def _maps(self, encoding: Mapping[str, Tensor], phrases: Tensor) -> Tensor:
         device = self.image_anchors.device
         encoding = {name: value.to(device) for name, value in encoding.items()}
-        maps = phrase_maps(encoding, phrases.to(device), self.anything)
-        outputs = self.decoder({name: encoding[name][None] for name in CHANNELS}, maps)
+        return phrase_maps(encoding, phrases.to(device), self.anything)
+
+    def _decode(self, encoding: Mapping[str, Tensor], phrases: Tensor) -> dict[str, Tensor]:
+        maps = self._maps(encoding, phrases)
+        outputs = self.decoder({name: encoding[name][None].to(maps.device) for name in CHANNELS}, maps)
         steps = {name: maps[:, channel] for name, channel in SHOWN.items()}
         steps["decoded at stride 16"] = outputs["stride 16"].sigmoid()
         return {name: value.cpu() for name, value in ({"logits": outputs["logits"]} | steps).items()}

@@ -7,7 +7,8 @@ that no training scene held are asked in a language it knows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from transformers import PretrainedConfig, PreTrainedModel, ViltConfig, ViltForQ
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from core.models._dense import CHANNELS, MAPS
+from core.models.base import from_folder
 
 COLOURS = ("black", "white", "grey", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
 SIDES = ("left", "right", "top", "bottom", "middle")
@@ -37,7 +39,8 @@ class GridReaderConfig(PretrainedConfig):  # type: ignore[misc]
 
 
 class GridReader(PreTrainedModel):  # type: ignore[misc]
-    """words [n, length, WORDS] with mask [n, length]; patches [n, h, w, PATCH] -> logits [n, len(ANSWERS)]."""
+    """words [n, length, WORDS] with mask [n, length]; patches [n, h, w, PATCH] -> logits [n, answers]: those of ANSWERS, and those
+    that a reader trained further learned beside them."""
 
     config_class = GridReaderConfig
     base_model_prefix = "grid_reader"
@@ -65,18 +68,45 @@ class GridReader(PreTrainedModel):  # type: ignore[misc]
         self.post_init()
 
     def forward(self, words: Tensor, mask: Tensor, patches: Tensor, **options: Any) -> SequenceClassifierOutput:
+        return self.vilt(**self.inputs(words, mask, patches), **options)
+
+    def inputs(self, words: Tensor, mask: Tensor, patches: Tensor) -> dict[str, Tensor]:
+        """The transformer's arguments: words and patches as vectors of its width, and which of them are there."""
         seen = CHANNELS["stride 32"]
         n, height, width, _ = patches.shape
         where = positions(height, width).to(patches).expand(n, -1, -1, -1)
         tokens = self.patches(torch.cat([self.scale(patches[..., :seen]), patches[..., seen:], where], -1))
         tokens = tokens.flatten(1, 2)
-        return self.vilt(
-            inputs_embeds=self.words(words),
-            attention_mask=mask,
-            image_embeds=tokens,
-            pixel_mask=torch.ones(tokens.shape[:2], dtype=torch.long, device=tokens.device),
-            **options,
-        )
+        return {
+            "inputs_embeds": self.words(words),
+            "attention_mask": mask,
+            "image_embeds": tokens,
+            "pixel_mask": torch.ones(tokens.shape[:2], dtype=torch.long, device=tokens.device),
+        }
+
+
+def shipped(folder: Path) -> GridReader:
+    """The reader in a folder, in float32, with weights that relevance and training can have gradients of."""
+    with torch.inference_mode(False):
+        reader: GridReader = from_folder(GridReader, folder, torch.float32)
+    reader.eval()
+    return reader
+
+
+def widened(reader: GridReader, answers: Sequence[str]) -> GridReader:
+    """The same reader with further `answers`, to which it gives no more than to the least likely one so far."""
+    old = list(reader.config.id2label.values())
+    config = GridReaderConfig(
+        reader.config.hidden_size, reader.config.layers, reader.config.heads, id2label=dict(enumerate([*old, *answers]))
+    )
+    wider, weights = GridReader(config), reader.state_dict()
+    wider.eval()
+    last = "vilt.classifier.3"
+    rows, bias = weights[f"{last}.weight"], weights[f"{last}.bias"]
+    weights[f"{last}.weight"] = torch.cat([rows, rows.new_zeros(len(answers), rows.shape[1])])
+    weights[f"{last}.bias"] = torch.cat([bias, bias.min().expand(len(answers))])
+    wider.load_state_dict(weights)
+    return wider
 
 
 FREQUENCIES = 4

@@ -1,11 +1,11 @@
-"""Losses over a batch of pairs. Image and text vectors [n, d] of unit norm, row i of one belonging to row i of the other;
-`logits` [n, n] are scale * cosine (+ bias), images by texts. Each gives one number."""
+"""Losses, each one number. Those over a batch of pairs take image and text vectors [n, d] of unit norm, row i of one belonging to
+row i of the other; their `logits` [n, n] are scale * cosine (+ bias), images by texts."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, logsigmoid, normalize
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, logsigmoid, normalize
 
 
 def softmax_loss(logits: Tensor) -> Tensor:
@@ -49,3 +49,13 @@ def neighbour_loss(images: Tensor, texts: Tensor, frozen: Tensor, scale: Tensor 
     own = torch.eye(len(alike), dtype=torch.bool, device=alike.device)
     nearest = alike.masked_fill(own, float("-inf")).argmax(1)
     return softmax_loss(scale * images @ texts[nearest].T)
+
+
+def mask_losses(logits: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
+    """Binary cross-entropy, mean over pixels, and soft dice (Milletari et al., arXiv 1606.04797, equation 3, as 1 - D and
+    smoothed by 1), mean over the masks with something in them: of nothing any claim is as wrong. `logits` and `masks`
+    [n, h, w], masks in 0..1."""
+    there = masks.flatten(1).sum(1) > 0
+    p, m = logits.sigmoid()[there].flatten(1), masks[there].flatten(1)
+    dice = 1 - (2 * (p * m).sum(1) + 1) / (p.sum(1) + m.sum(1) + 1)
+    return binary_cross_entropy_with_logits(logits, masks), dice.sum() / max(1, len(dice))

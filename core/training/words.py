@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 
 def as_bytes(texts: Sequence[str]) -> Tensor:
@@ -21,7 +21,9 @@ def as_texts(rows: Tensor) -> list[str]:
 
 
 def places(rows: Tensor, among: Tensor) -> Tensor:
-    """[n] of int64: which of `among` [m, width] each of `rows` [n, width] is, -1 for none."""
+    """[n] of int64: which of `among` [m, other width] each of `rows` [n, width] is, -1 for none."""
+    width = max(rows.shape[1], among.shape[1])
+    rows, among = (pad(part, (0, width - part.shape[1])) for part in (rows, among.to(rows.device)))
     same = (rows[:, None] == among).all(-1)
     return torch.where(same.any(1), same.to(torch.uint8).argmax(1), -1)
 

@@ -25,7 +25,7 @@ def shapes(folder, n=12, side=96):
         files = [folder / f"{number}.png", folder / f"{number}-mask.png"]
         for image, file in zip((picture, mask), files, strict=True):
             image.save(file)
-        text = f"a {colour} {shape} on a grey wall, number {number}"
+        text = f"a {colour} {shape} on a grey wall of house {number}"
         asked = f"what is the shape of the {colour} thing?"
         made.append(Example(str(files[0]), text, asked, shape, f"{colour} {shape}", str(files[1])))
     return made

@@ -1,0 +1,54 @@
+"""A matcher over the embedded towers, trained by a run: it reads picture and words together and says whether they belong together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL.Image import Image
+
+from core.models import Family, register
+from core.models.base import Matcher, from_folder, weight_bytes
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+class TunedMatcher(Matcher):
+    def __init__(self, pair: Any, model: Any) -> None:
+        self.pair, self.model = pair, model
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TunedMatcher:
+        import torch
+
+        from core.models._matcher import GridMatcher
+        from core.models.embedded import ASSETS, EmbeddedPair
+
+        model = from_folder(GridMatcher, path, torch.float32).eval()
+        return cls(EmbeddedPair.load(ASSETS, device, dtype), model.to(device))
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.pair.nbytes) + weight_bytes(self.model)
+
+    def match(self, pairs: Sequence[tuple[Image, str]]) -> Tensor:
+        import torch
+
+        from core.models._matcher import grid
+
+        images = {id(image): image for image, _ in pairs}  # one picture beside many texts is looked at once
+        order, device = list(images), self.model.device
+        own = [order.index(id(image)) for image, _ in pairs]
+        tower, pictures = self.pair.vision.efficientnet_lite, list(images.values())
+        patches = torch.cat([grid(tower, image, device) for image in pictures])[own]
+        texts = [text for _, text in pairs]
+        similarity = (self.pair.embed_images(pictures)[own] * self.pair.embed_texts(texts)).sum(1).to(device)
+        words, mask, _ = self.pair.read_words(texts)
+        _, logits = self.model.read(words, mask, patches, similarity)
+        return logits.sigmoid().float().cpu()  # type: ignore[no-any-return]
+
+
+register(Family(name="tuned-matcher", adapter=TunedMatcher, architectures=("GridMatcher",), specs=()))

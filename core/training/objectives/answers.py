@@ -1,0 +1,110 @@
+"""Visual question answering: the fusion transformer learns to answer questions of one's own, with new answers too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+from torch.nn.utils.rnn import pad_sequence
+
+from core.models._dense import SIDES
+from core.models._embedded_answers import FOLDER
+from core.models._reader import GridReader, shipped, widened
+from core.training import register
+from core.training.objective import Batch, Config, Example, Learner, Objective, option
+from core.training.words import as_bytes, as_texts, choice_loss, places
+
+SIDE = SIDES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
+LOSSES = ("cross-entropy", "binary cross-entropy")
+
+
+@dataclass(frozen=True)
+class AnswersConfig(Config):
+    batch: int = option(16, "questions in each update", 2, 1024)
+    learning_rate: float = option(5e-4, "size of an update", 1e-7, 1.0)
+    loss: str = option("cross-entropy", "one answer is right; binary: each answer is asked about apart", of=LOSSES)
+    learned: str = option("all", "of the fusion transformer, or the head that chooses the answer", of=("all", "head"))
+
+
+@register
+class Answers(Objective):
+    name = "answers"
+    title = "Question answering (ViLT, VisualBERT)"
+    order = 60
+    needs = ("image", "question", "answer")
+    metric = "accuracy"
+    Config = AnswersConfig
+    about = r"""**Learned:** the shipped fusion transformer, or its head alone, and a row of the head for each answer that is new
+to it. **Frozen:** both towers; the transformer reads what they make of picture and question. **Loss** over n questions with logits
+$z_{ik}$ for answer k: cross-entropy $-\frac{1}{n}\sum_i \log\frac{e^{z_{iy_i}}}{\sum_k e^{z_{ik}}}$; or, as ViLT,
+binary cross-entropy $-\frac{1}{n}\sum_{i,k} t_{ik}\log\sigma(z_{ik})+(1-t_{ik})\log(1-\sigma(z_{ik}))$, where $t_{ik}$ is 1 for the
+answer and else 0. **Papers:** [ViLT](https://arxiv.org/abs/2102.03334), [VisualBERT](https://arxiv.org/abs/1908.03557)."""
+
+    config: AnswersConfig
+
+    def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """`words` [n, length, 384] of the question with `mask` [n, length], `patches` [n, 14, 14, PATCH], both in float16,
+        and the `answer`."""
+        rows = [self._row(example) for example in examples]
+        words, mask = (pad_sequence([row[name][0] for row in rows], batch_first=True) for name in ("words", "mask"))
+        patches = torch.cat([row["patches"].half() for row in rows])
+        answers = as_bytes([plain(example.answer) for example in examples])
+        return {"words": words.half(), "mask": mask, "patches": patches, "answer": answers}
+
+    def learner(self, train: Batch) -> Reader:
+        reader = shipped(FOLDER)
+        known = set(reader.config.id2label.values())
+        return Reader(widened(reader, sorted(set(as_texts(train["answer"])) - known)), self.config)
+
+    def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
+        """The share of questions whose first answer is the given one."""
+        found = self.predict(learner, rows, examples)
+        return {"accuracy": sum(a == plain(b.answer) for a, b in zip(found, examples, strict=True)) / len(found)}
+
+    def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
+        assert isinstance(learner, Reader)
+        names = learner.reader.config.id2label
+        return [names[place] for place in learner.outputs(rows)["logits"].argmax(1).tolist()]
+
+    def save(self, learner: Learner, folder: Path) -> None:
+        assert isinstance(learner, Reader)
+        learner.reader.save_pretrained(folder)
+
+    def _row(self, example: Example) -> dict[str, Tensor]:
+        encoding = self.models.encode(self.base, example.picture().resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        found = self.models.call(self.base, "reader_inputs", encoding, example.question)
+        return {name: value.cpu() for name, value in found.items()}
+
+
+class Reader(Learner):
+    answers: Tensor
+
+    def __init__(self, reader: GridReader, settings: AnswersConfig) -> None:
+        super().__init__()
+        self.reader, self.settings = reader, settings
+        self.register_buffer("answers", as_bytes(list(reader.config.id2label.values())))
+        if settings.learned == "head":
+            reader.requires_grad_(False)
+            reader.vilt.classifier.requires_grad_(True)
+
+    def outputs(self, batch: Batch) -> dict[str, Tensor]:
+        words, mask, patches = (batch[name].to(self.reader.device) for name in ("words", "mask", "patches"))
+        return {"logits": self.reader(words.float(), mask, patches.float()).logits}
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        logits = outputs["logits"]
+        right = places(batch["answer"].to(logits.device), self.answers)
+        if self.settings.loss == "cross-entropy":
+            return {"loss": choice_loss(logits, right)}
+        wanted = one_hot(right + 1, logits.shape[1] + 1)[:, 1:].to(logits)  # of an unknown answer all zeros
+        return {"loss": binary_cross_entropy_with_logits(logits, wanted, reduction="sum") / len(logits)}
+
+
+def plain(answer: str) -> str:
+    """As the answers of the vocabulary are written."""
+    return " ".join(answer.lower().split())

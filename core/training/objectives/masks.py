@@ -1,0 +1,104 @@
+"""Segmentation: the decoder learns what is a thing's outline, and what is not, in pictures of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.nn.functional import avg_pool2d
+
+from core import images
+from core.models._decoder import MapDecoder, shipped
+from core.models._dense import CHANNELS, SIDES
+from core.training import register
+from core.training.losses import mask_losses
+from core.training.objective import Batch, Config, Example, Learner, Objective, option
+
+SIDE = SIDES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
+GRID = SIDE // 8
+COARSE = 0.4  # weight of the loss at stride 16
+
+
+@dataclass(frozen=True)
+class MasksConfig(Config):
+    batch: int = option(8, "masks in each update", 2, 1024)
+    learning_rate: float = option(5e-4, "size of an update", 1e-7, 1.0)
+
+
+@register
+class Masks(Objective):
+    name = "masks"
+    title = "Segmentation by words (CLIPSeg)"
+    order = 70
+    needs = ("image", "text", "mask")
+    metric = "mean IoU"
+    Config = MasksConfig
+    about = r"""**Learned:** the shipped decoder, which sharpens a phrase's similarity maps into a mask. **Frozen:** both towers, and
+with them what a phrase resembles where. **Loss** over n masks $m$ of p pixels with probabilities $q=\sigma(z)$, at stride 8 and, times
+0.4, at stride 16: binary cross-entropy $-\frac{1}{np}\sum m\log q+(1-m)\log(1-q)$ plus dice
+$\frac{1}{n}\sum_i 1-\frac{2\sum m q+1}{\sum m+\sum q+1}$ over the masks that are not empty. **Papers:**
+[CLIPSeg](https://arxiv.org/abs/2112.10003), [V-Net](https://arxiv.org/abs/1606.04797) for the dice loss."""
+
+    def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        """The tower's depths, `stride N` [n, channels, h, w]; `maps` [n, len(MAPS), 28, 28] of the phrase; `masks`
+        [n, 56, 56] in 0..1. All in float16."""
+        rows = [self._row(example) for example in examples]
+        return {name: torch.stack([row[name] for row in rows]).half() for name in rows[0]}
+
+    def learner(self, train: Batch) -> Decoder:
+        return Decoder(shipped())
+
+    def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
+        """Mean intersection over union, at a probability of 0.5, of the masks that are not empty."""
+        shared, _ = overlap(learner, rows)
+        return {"mean IoU": float(shared.nanmean().nan_to_num())}
+
+    def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
+        shared, covered = overlap(learner, rows)
+        return [
+            f"{example.text}: covers {share:.0%}, IoU {both:.2f}"
+            for example, both, share in zip(examples, shared.tolist(), covered.tolist(), strict=True)
+        ]
+
+    def save(self, learner: Learner, folder: Path) -> None:
+        assert isinstance(learner, Decoder)
+        learner.decoder.save_pretrained(folder)
+
+    def _row(self, example: Example) -> dict[str, Tensor]:
+        encoding = self.models.encode(self.base, example.picture().resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        maps = self.models.call(self.base, "prompt_maps", encoding, [example.text])[0]
+        mask = images.read(example.mask).image.convert("L").resize((GRID, GRID), Image.Resampling.BOX)
+        row = {name: encoding[name] for name in CHANNELS}
+        return row | {"maps": maps, "masks": torch.from_numpy(np.asarray(mask, np.float32) / 255)}
+
+
+class Decoder(Learner):
+    def __init__(self, decoder: MapDecoder) -> None:
+        super().__init__()
+        self.decoder = decoder
+
+    def outputs(self, batch: Batch) -> dict[str, Tensor]:
+        here = {name: value.to(self.decoder.device).float() for name, value in batch.items()}
+        found: dict[str, Tensor] = self.decoder({name: here[name] for name in CHANNELS}, here["maps"])
+        return found
+
+    def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        masks = batch["masks"].to(self.decoder.device).float()
+        cross, dice = mask_losses(outputs["logits"], masks)
+        coarse = mask_losses(outputs["stride 16"], avg_pool2d(masks, 2))
+        return {"loss": cross + dice + COARSE * (coarse[0] + coarse[1]), "cross-entropy": cross, "dice": dice}
+
+
+def overlap(learner: Learner, rows: Batch) -> tuple[Tensor, Tensor]:
+    """[n] each, of held-out masks: the intersection over union, NaN where the true mask is empty, and the share of the
+    picture that was claimed."""
+    found = learner.outputs(rows)["logits"].cpu() > 0
+    truth = rows["masks"].cpu() > 0.5
+    both, either = ((part).flatten(1).sum(1).float() for part in (found & truth, found | truth))
+    shared = torch.where(truth.flatten(1).any(1), both / either, torch.nan)
+    return shared, found.flatten(1).float().mean(1)
