@@ -13,6 +13,7 @@ import gradio as gr
 from core.errors import UserError
 from core.models import EMBEDDED
 from core.training import data as sets
+from core.training import need_base
 from core.training.folder import Request
 from tabs import _base as base
 
@@ -28,6 +29,7 @@ def build(lab: base.Lab) -> None:
         """Start a run: what is learned, from which data ("gallery", "gallery:NAME", "scenes" or "hub:ID"), with settings as
         a JSON object. Gives the run's id."""
         settings = _settings(config_json)
+        need_base(lab.models, str(objective), str(model))
         with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
             examples = sets.load(str(data), Path(folder), lab.store)
             return runs.start(Request(str(objective), str(data), settings, str(model), str(name)), examples)

@@ -12,7 +12,7 @@ from gradio.components import Component
 
 from core import images as door
 from core.models import EMBEDDED
-from core.training import OBJECTIVES, all_objectives
+from core.training import OBJECTIVES, all_objectives, need_base
 from core.training import data as sets
 from core.training.example import Example
 from core.training.folder import Request
@@ -58,6 +58,7 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
     @base.safe
     def begun(values: dict[Component, Any]) -> tuple[str, str]:
         objective, settings = form.read(values)
+        need_base(lab.models, objective, str(values[start_from]))
         with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
             where, rows = examples(values, folder)
             request = Request(objective, where, settings, str(values[start_from]), str(values[name] or ""))

@@ -24,6 +24,7 @@ def settings(tmp_path_factory, hub_cache):
         galleries=str(kept),
         pictures=str(kept / "pictures"),
         admin_password=ADMIN_PASSWORD,
+        runs=tmp_path_factory.mktemp("runs"),
     )
 
 

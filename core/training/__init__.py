@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.errors import UserError
 from core.registry import Registry, discover
 
 if TYPE_CHECKING:  # torch, which it needs, takes seconds
+    from core.models import Models
     from core.training.objective import Objective
 
 OBJECTIVES: Registry[type[Objective]] = Registry("objective")
@@ -16,6 +18,14 @@ OBJECTIVES: Registry[type[Objective]] = Registry("objective")
 def register(objective: type[Objective]) -> type[Objective]:
     """Decorates the class of each objective's file."""
     return OBJECTIVES.register(objective.name, objective)
+
+
+def need_base(models: Models, objective: str, base: str) -> None:
+    """Raises UserError when that objective cannot start from that checkpoint."""
+    kind = OBJECTIVES.get(objective)
+    bases = kind.bases(models)
+    if base not in bases:
+        raise UserError(f"{kind.title} cannot start from {base[:80]!r}. Choose: {', '.join(bases)}.")
 
 
 def all_objectives() -> list[type[Objective]]:

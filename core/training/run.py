@@ -62,9 +62,7 @@ def _execute(folder: RunFolder, models: Models) -> str:
     kind = OBJECTIVES.get(request.objective)
     config = kind.Config.read(request.settings)
     objective = kind(config, models, request.base)
-    bases = kind.bases(models)
-    if request.base not in bases:
-        raise UserError(f"{kind.title} cannot start from {request.base[:80]!r}. Choose: {', '.join(bases)}.")
+    need_base(models, request.objective, request.base)
     folder.say(RUNNING, stage="looking at the data")
     folder.write("environment.json", json.dumps(environment(models), indent=1))
     train, held = split(len(examples), config)
