@@ -23,7 +23,7 @@ from core.engine import Engine
 from core.errors import UserError
 from core.models import Models
 from core.settings import Settings
-from core.training import OBJECTIVES, all_objectives, checkpoints
+from core.training import OBJECTIVES, all_objectives, checkpoints, need_base
 from core.training.data import split
 from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.objective import Batch, Example, Learner, Objective
