@@ -70,7 +70,11 @@ def test_a_finished_run_leaves_all_that_is_promised(undisturbed):
     path = undisturbed.path
     assert undisturbed.status() == {"state": FINISHED}
     assert [row["step"] for row in undisturbed.metrics() if "error" in row] == [0, 4, 8, 12]
-    assert sorted(file.name for file in undisturbed.model.iterdir()) == ["README.md", "config.json", "model.safetensors"]
+    assert sorted(file.name for file in undisturbed.model.iterdir()) == [
+        "README.md",
+        "config.json",
+        "model.safetensors",
+    ]
     assert {"before", "after", "examples"} <= undisturbed.predictions().keys()
     assert undisturbed.environment()["device"] == "cpu"
     assert [checkpoints.step_of(found) for found in undisturbed.checkpoints()] == [8, 12]
