@@ -232,7 +232,8 @@ class Runs:
         try:
             request, status = folder.request(), folder.status()
         except UserError as error:  # damaged, or only just being laid out
-            request, status = Request(row.objective, "", name=row.name), {"reason": str(error)}
+            request = Request(row.objective, "", name=row.name)
+            status = {"state": "" if self._trains(row) else FAILED, "reason": str(error)}
         state = status.get("state", "")
         if state not in OVER:
             state = RUNNING if self._trains(row) else INTERRUPTED

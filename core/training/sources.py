@@ -82,13 +82,13 @@ def _lay_out(files: Mapping[Path, str], tree: Path) -> None:
 def _image_folder(tree: Path, cache: Path) -> tuple[Iterable[Mapping[str, Any]], Mapping[str, Any]]:
     try:
         found = _datasets().load_dataset(
-            "imagefolder", data_files={"all": str(tree / "**")}, split="all", cache_dir=str(cache)
+            "imagefolder", data_files={"train": str(tree / "**")}, split="train", cache_dir=str(cache)
         )
         part = _unopened(found)
         return list(part), part.features
     except Exception:  # its errors speak of Arrow and of folders here
         raise UserError(
-            "This zip is no ImageFolder: it wants pictures, and metadata.csv or metadata.jsonl with a column `file_name`, or one folder for each label."
+            "This zip is no ImageFolder: it wants pictures, and metadata.csv or metadata.jsonl whose column `file_name` names them, with values of one kind in each column; or one folder for each label."
         ) from None
 
 

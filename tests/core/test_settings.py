@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from core.settings import Settings
@@ -47,3 +49,13 @@ def test_admin_is_on_where_nobody_else_comes_or_a_password_is_set():
 
 def test_settings_can_be_printed():
     assert "secret" not in repr(Settings.from_args([], env={"VLM_LAB_ADMIN": "secret"}))
+
+
+def test_runs_are_kept_where_there_is_an_admin():
+    def started(*flags, **env):
+        return Settings.from_args(list(flags), env={"XDG_CACHE_HOME": "/cache", **env}).runs
+
+    assert started() == Path("/cache/vlm-lab/runs")
+    assert started("--host", "0.0.0.0") is None
+    assert started("--host", "0.0.0.0", VLM_LAB_ADMIN="secret") == Path("/cache/vlm-lab/runs")
+    assert started("--runs", "/here", "--host", "0.0.0.0") == Path("/here")

@@ -7,15 +7,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import core.training
+import core.training.run
+import core.training.runs
 from core.registry import Registry
 from core.training.folder import Request, RunFolder
 from core.training.objective import Config, Example, Learner, Objective, option
+from core.training.runs import Runs
 
 
 @dataclass(frozen=True)
 class ToyConfig(Config):
-    steps: int = option(12, "updates", 1, 1000)
+    steps: int = option(12, "updates", 1, 10_000)
     batch: int = option(4, "examples", 2, 64)
     eval_every: int = option(4, "updates between evaluations", 1, 1000)
     warmup: int = option(0, "updates", 0, 100)
@@ -60,15 +62,30 @@ class Toy(Objective):
         (folder / "config.json").write_text(json.dumps({"architectures": ["TunedPair"]}))
 
 
-@pytest.fixture
-def toy(monkeypatch):
-    """The only objective that there is."""
+def only_toy(put=setattr):
+    """Let it be the only objective that there is."""
     only = Registry("objective")
     only.register(Toy.name, Toy)
-    for place in ("core.training", "core.training.run", "core.training.runs"):
-        monkeypatch.setattr(f"{place}.OBJECTIVES", only)
-        monkeypatch.setattr(f"{place}.all_objectives", lambda: [Toy])
-    return core.training.OBJECTIVES
+    for module in (core.training, core.training.run, core.training.runs):
+        put(module, "OBJECTIVES", only)
+        put(module, "all_objectives", lambda: [Toy])
+
+
+@pytest.fixture
+def toy(monkeypatch):
+    only_toy(monkeypatch.setattr)
+
+
+class ToyRuns(Runs):
+    """Its processes know of the toy; otherwise they are the real ones."""
+
+    def _command(self, folder):
+        code = "import sys, tests.core.training.toy as toy; toy.only_toy(); from core.training.__main__ import main; sys.exit(main())"
+        python, _, _, *rest = super()._command(folder)
+        return [python, "-c", code, *rest]
+
+
+LONG = {"objective": "toy", "data": "numbers", "settings": {"steps": 2000, "eval_every": 100}, "name": "long"}
 
 
 def numbers(folder, count=20):
