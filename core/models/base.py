@@ -251,6 +251,14 @@ class Captioner(ImageEncoder):
         """Plain `transformers` code that, given `torch` and `image` (PIL), leaves `captions`, the same dict."""
 
 
+class AttentiveCaptioner(Captioner):
+    """Can say where it looked for each word."""
+
+    @abstractmethod
+    def attention(self, encoding: Mapping[str, Tensor], caption: str) -> Relevance:
+        """For each word of this caption of the picture, its own or another, where the model looked when it was to write it."""
+
+
 def from_folder(model_class: Any, path: Path, dtype: torch.dtype) -> Any:
     """`from_pretrained` on a local folder: safetensors only, no remote code, no network.
 

@@ -104,6 +104,12 @@ class EmbeddedPair(EmbeddedAnswers):
         features = [normalize(tower(view.to(device)).pooler_output, dim=1) for view in views(image)]
         return normalize(sum(features), dim=1)  # type: ignore[arg-type]
 
+    def grid(self, image: Image.Image) -> Tensor:
+        """[81, 1280]: what one look shows at 9 x 9 places, row by row."""
+        from core.models._grid_captions import grid_features
+
+        return grid_features(self.vision.efficientnet_lite, image)
+
     def text_vectors(self, texts: Sequence[str]) -> Tensor:
         """[n, 384], unit norm: MiniLM's mean over tokens."""
         from torch.nn.functional import normalize

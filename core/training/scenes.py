@@ -85,12 +85,13 @@ def make(folder: Path, count: int, seed: int = 0, phrases: bool = False) -> list
 
 def scene(rng: np.random.Generator) -> Scene:
     """One thing or two, that do not hide each other by more than a third."""
-    image, things = _background(rng), []
+    image = _background(rng)
+    things: list[tuple[str, np.ndarray]] = []  # with where each is still seen
     for place in rng.permutation(len(THINGS))[: rng.integers(1, 3)]:
         stem = list(THINGS)[place]
         for _ in range(20):  # until there is room
             cut = _varied(_cut_out(stem), rng)
-            corner = tuple(int(rng.integers(0, SIDE - n + 1)) for n in cut.size)
+            corner = (int(rng.integers(SIDE - cut.width + 1)), int(rng.integers(SIDE - cut.height + 1)))
             layer = Image.new("L", (SIDE, SIDE))
             layer.paste(cut.getchannel("A"), corner)
             mask = np.asarray(layer) > 127

@@ -1,0 +1,36 @@
+"""Cross-attention fusion: a frozen language model learns to look at a picture between its layers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.models._cross_attention import GATES, GatedCrossAttention
+from core.training import register
+from core.training.captions import CaptionObjective
+from core.training.objective import Config, option
+
+
+@dataclass(frozen=True)
+class CrossAttentionConfig(Config):
+    steps: int = option(400, "updates of the weights", 1, 20_000)
+    eval_every: int = option(100, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
+    gate: str = option("tanh", "Flamingo's, closed at first, or VisualGPT's self-resurrecting unit", of=GATES)
+
+
+@register
+class CrossAttention(CaptionObjective):
+    name = "cross-attention"
+    title = "Cross-attention fusion (Flamingo, VisualGPT)"
+    order = 40
+    Config = CrossAttentionConfig
+    about = r"""**Learned:** before each layer of the language model one that looks at the picture's places, with a gate. Flamingo's:
+$x + \tanh(\alpha)\,\mathrm{attention}(x, v)$, then $+ \tanh(\beta)\,\mathrm{feed}(x)$, with $\alpha = \beta = 0$ at first, so that it begins
+as the language model itself. VisualGPT's: $s\,[s > \tau]\,\mathrm{attention}(x, v) + (1-s)\,[1-s > \tau]\,x$ with $s = \sigma(x)$.
+**Frozen:** the vision tower, and the language model. **Loss** over the tokens $y_1 \dots y_T$ of a caption,
+$-\frac{1}{T}\sum_t \log p(y_t \mid v, y_{<t})$, the mean over all tokens of the batch. **Papers:**
+[Flamingo](https://arxiv.org/abs/2204.14198), [VisualGPT](https://arxiv.org/abs/2102.10407)."""
+
+    config: CrossAttentionConfig
+
+    def network(self) -> GatedCrossAttention:
+        return GatedCrossAttention(self.config.gate)

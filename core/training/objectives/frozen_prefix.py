@@ -1,0 +1,40 @@
+"""Frozen PrefixLM: a mapping network learns to say to a frozen language model what a picture shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from core.models._frozen_prefix import MAPPINGS, FrozenPrefix
+from core.training import register
+from core.training.captions import CaptionObjective
+from core.training.objective import Config, option
+
+
+@dataclass(frozen=True)
+class FrozenPrefixConfig(Config):
+    steps: int = option(400, "updates of the weights", 1, 20_000)
+    batch: int = option(32, "examples in each update", 2, 1024)
+    learning_rate: float = option(1e-3, "size of an update", 1e-7, 1.0)
+    eval_every: int = option(100, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
+    mapping: str = option("mlp", "ClipCap's perceptron, or a resampler whose queries look at places", of=MAPPINGS)
+    slots: int = option(10, "vectors that stand before the caption", 1, 20)
+    layers: int = option(2, "of the resampler", 1, 6)
+
+
+@register
+class FrozenPrefixObjective(CaptionObjective):
+    name = "frozen-prefix"
+    title = "Frozen PrefixLM (Frozen, ClipCap, MAPL)"
+    order = 30
+    Config = FrozenPrefixConfig
+    about = r"""**Learned:** a mapping network that makes of the picture's grid $k$ vectors, which stand before the caption as words would:
+a perceptron over the mean of the places (ClipCap), or a Perceiver resampler, whose queries look at the places (Flamingo, MAPL).
+**Frozen:** the vision tower, and the whole language model, which never saw a picture. **Loss** over the tokens $y_1 \dots y_T$ of a
+caption, $-\frac{1}{T}\sum_t \log p(y_t \mid v_1 \dots v_k, y_{<t})$, the mean over all tokens of the batch. **Papers:**
+[Frozen](https://arxiv.org/abs/2106.13884), [ClipCap](https://arxiv.org/abs/2111.09734), [MAPL](https://arxiv.org/abs/2210.07179),
+[Flamingo](https://arxiv.org/abs/2204.14198)."""
+
+    config: FrozenPrefixConfig
+
+    def network(self) -> FrozenPrefix:
+        return FrozenPrefix(self.config.mapping, self.config.slots, self.config.layers)
