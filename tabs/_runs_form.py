@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import Field, fields
 from typing import Any
@@ -27,7 +28,9 @@ class Form:
         self.fields: dict[str, dict[str, Component]] = {}
         for number, objective in enumerate(objectives):
             with gr.Column(visible=number == 0) as group:
-                gr.Markdown(objective.about, latex_delimiters=[{"left": "$", "right": "$", "display": False}])
+                gr.Markdown(
+                    _paragraphs(objective.about), latex_delimiters=[{"left": "$", "right": "$", "display": False}]
+                )
                 with gr.Accordion("Settings", open=False):
                     self.fields[objective.name] = {field.name: _component(field) for field in fields(objective.Config)}
             self.groups[objective.name] = group
@@ -53,6 +56,11 @@ class Form:
 
     def _show(self, name: str) -> list[Any]:
         return [gr.Column(visible=one == name) for one in self.groups]
+
+
+def _paragraphs(about: str) -> str:
+    """Each of Learned, Frozen, Loss and Papers on a line of its own."""
+    return re.sub(r"\s+(?=\*\*[A-Z])", "\n\n", about)
 
 
 def _component(field: Field[Any]) -> Component:

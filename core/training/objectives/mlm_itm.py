@@ -44,7 +44,7 @@ class MaskedAndMatched(Objective):
     Config = FusionConfig
     about = r"""**Learned:** the shipped fusion transformer, with a head for each loss. **Frozen:** both towers. Of each text 15 %
 of the word pieces are hidden before the text tower reads it. For each picture one text of the batch that is not its own is drawn, and
-for each text one picture. The logit $z$ of a match starts as the embedded pair's own. **Loss:** the sum of both,
+for each text one picture. The logit $z$ of a match starts as the embedded pair's own. **Loss**: the sum of both,
 mlm $-\frac{1}{m}\sum_{\text{hidden}}\log p(w\mid\text{the other words, the picture})$ and
 itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for the wrong ones. **Papers:**
 [VisualBERT](https://arxiv.org/abs/1908.03557), [ViLT](https://arxiv.org/abs/2102.03334), [FLAVA](https://arxiv.org/abs/2112.04482),

@@ -38,7 +38,7 @@ class Probe(Objective):
     about = r"""**Learned:** a row of weights $w_k$ and a bias $b_k$ for each label. **Frozen:** both towers; the picture's features
 $f$ are computed once. It starts as zero-shot classification, to which the weights are added: of the embedded pair $f$ is the vision
 tower's own vector, in which no text has a place, so it could not start there otherwise. With cosine $x\,t_k$ of picture and label,
-$z_k = s\,(x\,t_k + f\,w_k) + b_k$. **Loss:** $-\frac{1}{n}\sum_i \log\frac{e^{z_{y_i}}}{\sum_k e^{z_k}}$, multinomial logistic
+$z_k = s\,(x\,t_k + f\,w_k) + b_k$. **Loss**: $-\frac{1}{n}\sum_i \log\frac{e^{z_{y_i}}}{\sum_k e^{z_k}}$, multinomial logistic
 regression, with weight decay. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), section 3.2;
 [LP++](https://arxiv.org/abs/2404.02285), on adding what the labels' names say."""
 

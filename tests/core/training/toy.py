@@ -27,15 +27,16 @@ class ToyConfig(Config):
 class Line(Learner):
     def __init__(self, broken_at):
         super().__init__()
-        self.layer, self.dropout = torch.nn.Linear(3, 1), torch.nn.Dropout(0.5)
+        self.layer = torch.nn.Linear(3, 1)
         self.register_buffer("frozen", torch.ones(3))
         self.broken_at, self.asked = broken_at, 0
 
     def outputs(self, batch):
-        return {"said": self.layer(self.dropout(batch["x"] * self.frozen))}
+        dropped = torch.nn.functional.dropout(batch["x"] * self.frozen, 0.5, torch.is_grad_enabled())
+        return {"said": self.layer(dropped)}
 
     def loss(self, outputs, batch):
-        self.asked += self.training
+        self.asked += torch.is_grad_enabled()
         loss = (outputs["said"] - batch["y"]).pow(2).mean()
         return {"loss": loss * float("nan") if self.asked == self.broken_at else loss}
 
