@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     new.add_argument(
         "--base", default=EMBEDDED, metavar="MODEL", help=f"checkpoint to train further (default: {EMBEDDED})"
     )
-    new.add_argument("--name", default="", help="what the model will be called in the lab")
+    new.add_argument("--name", default="", help="what the model will be called in the lab (default: the folder's)")
     new.add_argument(
         "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the objective; may be repeated"
     )
@@ -95,18 +95,19 @@ def _new(args: argparse.Namespace) -> int:
     from core.training import OBJECTIVES, all_objectives
     from core.training.data import check, load, split
     from core.training.folder import Request, RunFolder
+    from core.training.runs import clean_name
 
     all_objectives()
     objective = OBJECTIVES.get(args.objective)
     settings = dict(_setting(text) for text in args.set)
-    config = objective.Config.read(settings)
+    config, name = objective.Config.read(settings), clean_name(args.name or args.folder.name)
     with tempfile.TemporaryDirectory(prefix="vlm-lab-data-") as made:
         examples = load(args.data, Path(made), _store(args.galleries), args.file, args.rows, config.seed)
         found = check(examples, objective)
         print(found.told())
         split(len(found.usable), config)
         RunFolder(args.folder).ask(
-            Request(args.objective, args.data, dataclasses.asdict(config), args.base, args.name), found.usable
+            Request(args.objective, args.data, dataclasses.asdict(config), args.base, name), found.usable
         )
     print(f"Now: python -m core.training {args.folder}")
     return 0

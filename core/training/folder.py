@@ -42,8 +42,10 @@ class Request:
 
 
 class RunFolder:
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    """Without `writes` all that a run notes down is left out: of several processes that train together, one writes."""
+
+    def __init__(self, path: Path, writes: bool = True) -> None:
+        self.path, self.writes = path, writes
 
     @property
     def model(self) -> Path:
@@ -93,20 +95,22 @@ class RunFolder:
     def hold(self) -> None:
         """Let this process be the one that trains here. Raises UserError while another does."""
         other, own = self.process(), Process.own()
-        if other and other.lives and other.pid != own.pid:
+        if self.writes and other and other.lives and other.pid != own.pid:
             raise UserError("Another process is training this run already. Wait until it ends, or cancel it.")
         self.write("process.json", json.dumps(asdict(own)))
 
     def let_go(self) -> None:
-        (self.path / "process.json").unlink(missing_ok=True)
+        if self.writes:
+            (self.path / "process.json").unlink(missing_ok=True)
 
     def metrics(self) -> list[dict[str, Any]]:
         """Reports in order of their steps; a line that was cut off is left out."""
         return self._lines("metrics.jsonl")
 
     def report(self, row: Mapping[str, Any]) -> None:
-        with (self.path / "metrics.jsonl").open("a") as file:
-            file.write(json.dumps(row) + "\n")
+        if self.writes:
+            with (self.path / "metrics.jsonl").open("a") as file:
+                file.write(json.dumps(row) + "\n")
 
     def forget_after(self, step: int) -> None:
         """Reports of updates that a resumed run makes again."""
@@ -123,6 +127,16 @@ class RunFolder:
         """Those that are complete and undamaged, oldest first. Reads them through."""
         return checkpoints.intact_ones(self.path)
 
+    def seal(self, step: int) -> None:
+        """The checkpoint of this step is written."""
+        if self.writes:
+            checkpoints.seal(self.path / f"checkpoint-{step}")
+
+    def sweep(self) -> None:
+        """Remove checkpoints that are not whole."""
+        if self.writes:
+            checkpoints.sweep(self.path)
+
     @property
     def cancelled(self) -> bool:
         return (self.path / "cancel").exists()
@@ -134,6 +148,8 @@ class RunFolder:
 
     def write(self, name: str, text: str) -> None:
         """Whole or not at all."""
+        if not self.writes:
+            return
         part = self.path / f"{name}.part"
         part.write_text(text, encoding="utf-8")
         os.replace(part, self.path / name)

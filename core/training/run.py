@@ -4,6 +4,7 @@ again and goes on from its last complete checkpoint, with the same result."""
 from __future__ import annotations
 
 import json
+import os
 import platform
 import shutil
 import signal
@@ -30,17 +31,18 @@ from core.training.objective import Batch, Example, Learner, Objective
 
 SHOWN = 6  # held-out examples whose predictions are kept
 ENCODED = 64  # examples that the frozen parts see at once
-DISK_FULL = ("No space left", "StorageFull", "PytorchStreamWriter", "File too large")
+DISK_FULL = ("No space left", "StorageFull", "PytorchStreamWriter", "inline_container", "File too large")
 
 
 def execute(folder: RunFolder, device: str = "auto", models: Path | None = None) -> str:
     """Train, or go on training; the state in which it ended. Raises UserError, with the reason also in the folder."""
+    folder = RunFolder(folder.path, writes=os.environ.get("RANK", "0") == "0")  # set by `accelerate launch`
     folder.hold()
     try:
         all_objectives()
         return _execute(folder, Models(Engine(Settings(device=device)), models))
     except Exception as error:
-        checkpoints.sweep(folder.path)  # half a checkpoint may be what filled the disk
+        folder.sweep()  # half a checkpoint may be what filled the disk
         with suppress(OSError):  # the disk has no room for even this line: the log tells
             folder.say(FAILED, reason=reason(error))
         raise
@@ -86,6 +88,8 @@ def _execute(folder: RunFolder, models: Models) -> str:
 
 def _keep(folder: RunFolder, objective: Objective, learner: Learner) -> None:
     """The model, whole or not at all."""
+    if not folder.writes:
+        return
     half = folder.path / "model.part"
     shutil.rmtree(half, ignore_errors=True)
     half.mkdir()
@@ -152,7 +156,7 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
 
     def go_on(self) -> int:
         """Train from the last good checkpoint, or from the start; how many updates there are then in all."""
-        checkpoints.sweep(self.folder.path)
+        self.folder.sweep()
         last = next(iter(self.folder.checkpoints()[::-1]), None)
         done = checkpoints.step_of(last) if last else 0
         self.folder.forget_after(done if last else -1)
@@ -233,12 +237,22 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
         self.folder.report({"step": state.global_step, **figures, **pace})
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if self.trainer.interrupted or self.folder.cancelled:
+        if self.stopping():
             control.should_save = control.should_training_stop = True
             control.should_evaluate = self.folder.cancelled  # the model that is kept is also measured
 
+    def stopping(self) -> bool:
+        """Processes that train together must stop together, though each sees the mark at a time of its own."""
+        own, accelerator = self.trainer.interrupted or self.folder.cancelled, self.trainer.accelerator
+        if accelerator.num_processes == 1:
+            return own
+        if own:
+            accelerator.set_trigger()
+        return bool(accelerator.check_trigger())
+
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        checkpoints.seal(self.folder.path / f"checkpoint-{state.global_step}")
+        self.trainer.accelerator.wait_for_everyone()
+        self.folder.seal(state.global_step)
 
 
 def _pace(every: int) -> int:
@@ -256,11 +270,14 @@ def _memory_mb() -> float:
 def _features(folder: RunFolder, objective: Objective, examples: Sequence[Example]) -> dict[str, Tensor]:
     """Computed once, and there when the run is resumed."""
     path = folder.path / "features.safetensors"
-    if not path.exists():
-        with torch.inference_mode():
-            save_file({name: value.contiguous() for name, value in objective.encode(examples).items()}, f"{path}.part")
+    if path.exists():
+        return load_file(path)
+    with torch.inference_mode():
+        found = {name: value.contiguous() for name, value in objective.encode(examples).items()}
+    if folder.writes:
+        save_file(found, f"{path}.part")
         Path(f"{path}.part").replace(path)
-    return load_file(path)
+    return {name: value.clone() for name, value in found.items()}  # made outside inference mode, training can use them
 
 
 def _take(rows: Batch, places: Sequence[int]) -> dict[str, Tensor]:

@@ -299,7 +299,7 @@ def _checked(request: Request, examples: Sequence[Example]) -> tuple[Request, li
     config = objective.Config.read(request.settings)
     usable = check(examples, objective).usable
     split(len(usable), config)
-    return replace(request, name=clean_name(request.name), settings=asdict(config)), usable
+    return replace(request, name=clean_name(request.name or request.objective), settings=asdict(config)), usable
 
 
 def _new_id() -> str:

@@ -86,7 +86,7 @@ class ToyRuns(Runs):
         return [python, "-c", code, *rest]
 
 
-LONG = {"objective": "toy", "data": "numbers", "settings": {"steps": 2000, "eval_every": 100}, "name": "long"}
+LONG = {"objective": "toy", "data": "numbers", "settings": {"steps": 1000, "eval_every": 100}, "name": "long"}
 
 
 def numbers(folder, count=20):
