@@ -101,7 +101,8 @@ class Joined(Learner):
         for name, weight in language.named_parameters():
             if "cross" in name:
                 weight.requires_grad_()
-        self.model: Any = VisionEncoderDecoderModel(encoder=ViTModel(eyes, add_pooling_layer=False), decoder=language)
+        self.model: Any = VisionEncoderDecoderModel(encoder=ViTModel(eyes), decoder=language)
+        self.model.encoder.pooler.requires_grad_(False)  # nothing reads it, but transformers expects one in the file
         end = language.config.eos_token_id
         for config in (self.model.config, self.model.generation_config):
             config.decoder_start_token_id = config.pad_token_id = config.eos_token_id = config.bos_token_id = end
