@@ -12,7 +12,7 @@ import PIL.Image
 
 from core import images as door
 from core.errors import UserError
-from core.explain import alternatives
+from core.explain import alternatives, leaning
 from core.export import csv_text
 from core.models.base import Captioner
 from core.results import Captioned
@@ -25,7 +25,10 @@ ABOUT = """The same picture, or many, by several methods: the two above, and cap
 captions. Those are published checkpoints: each is downloaded once, when first used."""
 HOW = """The bars are what decided between a method's captions of the first picture: for ASIF how much the best of the bank agree with
 each, for a trained captioner the probabilities of its beams, for MaGiC the similarity of its one caption. **Similarity** in the table is
-the embedded model's, for all methods alike, 0 to 1. It also chose ASIF's and MaGiC's captions, so it flatters them."""
+the embedded model's, for all methods alike, 0 to 1. It also chose ASIF's and MaGiC's captions, so it flatters them.
+
+The maps are of the first captioner among the methods that can say where it looked when it was to write each word of the first picture's
+caption: its cross-attention to the places; for a prefix, the attention of the words to the prefix, and of the prefix to the places."""
 
 
 class MethodPicker(gr.CheckboxGroup):
@@ -73,6 +76,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
                 evidence = gr.JSON(label="Captions")
     with gr.Accordion("How it works", open=True):
         plot = gr.Plot(label="What decided", show_label=False)
+        maps = gr.Plot(label="Where it looked", show_label=False)
         gr.Markdown(HOW)
     with gr.Accordion("Show the code", open=False):
         code = gr.Code(label="The trained captioners with transformers", language="python", interactive=False)
@@ -92,9 +96,10 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
             if name not in captioning.METHODS:
                 base.fetch_model(lab, name, progress)
         work = base.stoppable(lambda step, stop: captioning.compare(lab.models, pictures, names, step, stop))
-        found = yield from base.reported(work, "Writing captions", progress, (gr.skip(),) * 7)
+        found = yield from base.reported(work, "Writing captions", progress, (gr.skip(),) * 8)
         rows = [[titles[one.picture], one.method, one.caption, round(one.similarity, 4)] for one in found]
         listed = [_json(one, titles[one.picture]) for one in found]
+        relevance = captioning.looked(lab.models, pictures[0], found)
         trained = [name for name in names if name not in captioning.METHODS]
         yield (
             {"headers": HEADER, "data": rows},
@@ -103,10 +108,11 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
             base.write_file("captions.json", json.dumps(listed, indent=1)),
             _found_again(found, names, len(pictures)),
             alternatives.figure([one for one in found if one.picture == 0]),
+            leaning.figure(pictures[0], relevance) if relevance else None,
             "\n\n".join(captioning.program(lab.models, name, titles[0]) for name in trained),
         )
 
-    outputs = [table, evidence, download, download_json, note, plot, code]
+    outputs = [table, evidence, download, download_json, note, plot, maps, code]
     comparing = run.click(caption_compare, [image, files, methods], outputs, api_name="caption_compare", **base.DEVICE)
     stop.click(lambda: "Stopped.", None, note, cancels=[comparing], api_visibility="private")
 

@@ -1,4 +1,4 @@
-"""Which patches an answer leaned on: a map for each word of the question, over the picture."""
+"""Which patches an answer leaned on, or a caption looked at: a map for each word, over the picture."""
 
 from __future__ import annotations
 

@@ -56,6 +56,11 @@ def word_maps(relevance: Tensor, text: str, offsets: Sequence[Sequence[int]], gr
     return Relevance(words, (stack / stack.amax((1, 2), keepdim=True).clamp_min(1e-30)).float().cpu())
 
 
+def without_spaces(text: str, offsets: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
+    """Offsets of tokens of GPT-2's kind, which begin with the space before a word, without that space."""
+    return [(end - len(text[start:end].lstrip()), end) for start, end in offsets]
+
+
 def shuffled_copy(model: Any) -> Any:
     """A copy of the module that knows nothing: the entries of each weight are in another order, always the same
     one (Adebayo et al., arXiv 1810.03292). It is as large as the model; drop it after use."""

@@ -65,11 +65,10 @@ class TunedCaptioner(AttentiveCaptioner):
         import torch
 
         from core.models._grid_captions import GRID
-        from core.models._relevance import word_maps
+        from core.models._relevance import without_spaces, word_maps
 
         tokens = self.tokenizer(caption, return_offsets_mapping=True)
-        # A word's first token begins with the space before it.
-        offsets = [(end - len(caption[start:end].lstrip()), end) for start, end in tokens["offset_mapping"]]
+        offsets = without_spaces(caption, tokens["offset_mapping"])
         grid = self._grid(encoding)
         ids = torch.tensor([[self.tokenizer.eos_token_id, *tokens["input_ids"]]], device=grid.device)
         looked = self.network.places(grid, ids)[0, :-1]  # where it looked for a token, not after it

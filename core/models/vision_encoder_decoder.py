@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.models import Family, register
 from core.models._beams import BEAMS, CAPTION_TOKENS, SHOWN, PictureWriter, beam_texts, sum_lines
-from core.models.base import Captioner, Spec, from_folder
+from core.models.base import AttentiveCaptioner, Relevance, Spec, from_folder
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 
-class EncoderDecoder(PictureWriter, Captioner):
+class EncoderDecoder(PictureWriter, AttentiveCaptioner):
     model_class = "VisionEncoderDecoderModel"
     eyes = "encoder"
 
@@ -25,6 +26,7 @@ class EncoderDecoder(PictureWriter, Captioner):
         from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
 
         model = from_folder(VisionEncoderDecoderModel, path, dtype).to(device).eval()
+        model.decoder.set_attn_implementation("eager")  # the only one that gives its weights
         processor = AutoImageProcessor.from_pretrained(path, backend="pil", local_files_only=True)
         return cls(model, processor, AutoTokenizer.from_pretrained(path, local_files_only=True))
 
@@ -39,6 +41,25 @@ class EncoderDecoder(PictureWriter, Captioner):
         outputs = BaseModelOutput(last_hidden_state=seen)
         written = self.model.generate(encoder_outputs=outputs, max_new_tokens=CAPTION_TOKENS, **BEAMS)
         return beam_texts(self.tokenizer, written, prompt=1)
+
+    def attention(self, encoding: Mapping[str, Tensor], caption: str) -> Relevance:
+        """The decoder's cross-attention to the patches, mean over layers and heads; class tokens are left out."""
+        import torch
+        from transformers.modeling_outputs import BaseModelOutput
+
+        from core.models._relevance import without_spaces, word_maps
+
+        tokens = self.tokenizer(caption, return_offsets_mapping=True)
+        seen = encoding["image_features"].to(self.model.device, self.model.dtype)
+        start = self.model.config.decoder_start_token_id
+        output = self.model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=seen),
+            decoder_input_ids=torch.tensor([[start, *tokens["input_ids"]]], device=self.model.device),
+            output_attentions=True,
+        )
+        looked = torch.stack(output.cross_attentions).float().mean((0, 2))[0, :-1]  # for a token, not after it
+        side = math.isqrt(seen.shape[1])
+        return word_maps(looked, caption, without_spaces(caption, tokens["offset_mapping"]), (side, side))
 
 
 PROGRAM = f"""\

@@ -12,7 +12,7 @@ from core import bank
 from core.engine import OnStep
 from core.errors import Stopped, UserError
 from core.models import EMBEDDED, Models
-from core.models.base import Captioner
+from core.models.base import AttentiveCaptioner, Captioner, Relevance
 from core.results import Captioned
 from core.tasks import TASKS, Task, asif, magic
 
@@ -85,6 +85,21 @@ def compare(
         alike = seen @ vector
         rows.append(Captioned(picture, names[place], found, float(alike[picture]), int(alike.argmax()) == picture))
     return rows
+
+
+def looked(models: Models, image: Image, found: Sequence[Captioned]) -> Relevance | None:
+    """Where the first captioner that can say so looked for each word of its caption of `image`, the first picture; None if
+    none can."""
+    for one in found:
+        if (
+            one.picture == 0
+            and one.method not in METHODS
+            and issubclass(models.adapter(one.method), AttentiveCaptioner)
+        ):
+            encoding, caption = models.encode(one.method, image), next(iter(one.captions))
+            relevance: Relevance = models.call(one.method, "attention", encoding, caption)
+            return relevance
+    return None
 
 
 def program(models: Models, name: str, file: str) -> str:

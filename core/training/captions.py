@@ -27,12 +27,16 @@ class CaptionLearner(Learner):
         self.network = network
 
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
-        ids = batch["ids"]
-        ids = ids[:, : (ids != IGNORED).sum(1).max()]  # what is beyond the longest is no work
+        ids = trimmed(batch["ids"])
         return token_losses(self.network(batch["grid"].float(), inputs(ids)), ids)
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         return {"loss": outputs["losses"].sum() / outputs["tokens"].sum()}
+
+
+def trimmed(ids: Tensor) -> Tensor:
+    """[n, length] up to the end of the longest caption: what lies beyond is no work."""
+    return ids[:, : int((ids != IGNORED).sum(1).max())]
 
 
 def inputs(ids: Tensor) -> Tensor:
@@ -48,24 +52,14 @@ def token_losses(logits: Tensor, ids: Tensor) -> dict[str, Tensor]:
 
 
 class CaptionObjective(Objective):
-    """`grid` [n, 81, 1280] float16 of the embedded vision tower, `ids` [n, LONGEST] of the captions."""
+    """Writes with the caption language model's words."""
 
     needs: ClassVar[tuple[str, ...]] = ("image", "text")
     metric = "words in common"
 
-    @abstractmethod
-    def network(self) -> CaptionNetwork: ...
-
     @cached_property
     def tokenizer(self) -> Any:
         return caption_tokenizer()
-
-    def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        grids = [self.models.call(self.base, "grid", example.picture()).half().cpu() for example in examples]
-        return {"grid": torch.stack(grids), "ids": token_rows(self.tokenizer, [example.text for example in examples])}
-
-    def learner(self, train: Batch) -> Learner:
-        return CaptionLearner(self.network())
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
         """`words in common` with the caption of the data, F1 in 0..1; where examples have labels, `names the object`: the
@@ -76,6 +70,20 @@ class CaptionObjective(Objective):
         if labelled:
             figures["names the object"] = _mean([names(text, label) for text, label in labelled])
         return figures
+
+
+class GridCaptionObjective(CaptionObjective):
+    """Over `grid` [n, 81, 1280] float16 of the embedded vision tower; `ids` [n, LONGEST] are the captions."""
+
+    @abstractmethod
+    def network(self) -> CaptionNetwork: ...
+
+    def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
+        grids = [self.models.call(self.base, "grid", example.picture()).half().cpu() for example in examples]
+        return {"grid": torch.stack(grids), "ids": token_rows(self.tokenizer, [example.text for example in examples])}
+
+    def learner(self, train: Batch) -> Learner:
+        return CaptionLearner(self.network())
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
         """The greedy captions."""

@@ -7,11 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
 from core.galleries import Gallery
+from core.models.base import Relevance
 from core.store import Store
+from core.tasks import captioning
 from tabs._base import EXAMPLES
 
 PAIRS = {"kitten-yarn-ball": "a kitten with yarn", "dog-german-shepherd": "a dog", "coffee-cup-spoon": "a cat's cup"}
@@ -142,7 +145,7 @@ def test_magic_refuses_in_plain_words(client, arguments, message):
 
 def test_methods_are_compared_on_one_picture(client):
     methods = ["ASIF", "Salesforce/blip-image-captioning-base"]
-    table, evidence, csv_file, json_file, note, _, code = client.predict(
+    table, evidence, csv_file, json_file, note, _, maps, code = client.predict(
         CAT, None, methods, api_name="/caption_compare"
     )
     assert [row[:2] for row in table["data"]] == [["kitten-yarn-ball.jpg", method] for method in methods]
@@ -154,11 +157,19 @@ def test_methods_are_compared_on_one_picture(client):
     assert json.loads(Path(json_file).read_text()) == evidence
     assert note == "", "with one picture there is none to mistake it for"
     assert "BlipForConditionalGeneration" in code
+    assert maps is None, "neither says where it looked"
+
+
+def test_where_a_captioner_looked_is_drawn(client, monkeypatch):
+    seen = Relevance(["a", "cat"], torch.rand(2, 9, 9))
+    monkeypatch.setattr(captioning, "looked", lambda *_: seen)
+    *_, maps, _ = client.predict(CAT, None, ["ASIF"], api_name="/caption_compare")
+    assert maps["plot"].startswith("data:image")
 
 
 def test_many_pictures_are_told_apart(client):
     files = [handle_file(str(EXAMPLES / f"{name}.jpg")) for name in PAIRS]
-    table, _, _, _, note, _, code = client.predict(None, files, ["ASIF", "MaGiC"], api_name="/caption_compare")
+    table, _, _, _, note, _, _, code = client.predict(None, files, ["ASIF", "MaGiC"], api_name="/caption_compare")
     assert [row[0] for row in table["data"]] == [f"{name}.jpg" for name in PAIRS] * 2
     assert "- ASIF: 3 of 3" in note
     assert code == ""

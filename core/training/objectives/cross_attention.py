@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.models._cross_attention import GATES, GatedCrossAttention
 from core.training import register
-from core.training.captions import CaptionObjective
+from core.training.captions import GridCaptionObjective
 from core.training.objective import Config, option
 
 
@@ -18,7 +18,7 @@ class CrossAttentionConfig(Config):
 
 
 @register
-class CrossAttention(CaptionObjective):
+class CrossAttention(GridCaptionObjective):
     name = "cross-attention"
     title = "Cross-attention fusion (Flamingo, VisualGPT)"
     order = 40

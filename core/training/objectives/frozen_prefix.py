@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.models._frozen_prefix import MAPPINGS, FrozenPrefix
 from core.training import register
-from core.training.captions import CaptionObjective
+from core.training.captions import GridCaptionObjective
 from core.training.objective import Config, option
 
 
@@ -22,7 +22,7 @@ class FrozenPrefixConfig(Config):
 
 
 @register
-class FrozenPrefixObjective(CaptionObjective):
+class FrozenPrefixObjective(GridCaptionObjective):
     name = "frozen-prefix"
     title = "Frozen PrefixLM (Frozen, ClipCap, MAPL)"
     order = 30

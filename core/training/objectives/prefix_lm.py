@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.models._cross_attention import PrefixLM
 from core.training import register
-from core.training.captions import CaptionObjective
+from core.training.captions import GridCaptionObjective
 from core.training.objective import Config, option
 
 
@@ -20,7 +20,7 @@ class PrefixLMConfig(Config):
 
 
 @register
-class PrefixLMObjective(CaptionObjective):
+class PrefixLMObjective(GridCaptionObjective):
     name = "prefix-lm"
     title = "PrefixLM (SimVLM, VirTex)"
     order = 20
