@@ -12,6 +12,8 @@ from gradio.components import Component
 
 from core.training.objective import Objective
 
+WIDE = 200  # pixels of a field at least: two or three stand side by side
+
 
 class Form:
     """One group of fields for each objective, of which one is shown."""
@@ -31,7 +33,7 @@ class Form:
                 gr.Markdown(
                     _paragraphs(objective.about), latex_delimiters=[{"left": "$", "right": "$", "display": False}]
                 )
-                with gr.Accordion("Settings", open=False):
+                with gr.Accordion("Settings", open=False), gr.Row():
                     self.fields[objective.name] = {field.name: _component(field) for field in fields(objective.Config)}
             self.groups[objective.name] = group
         self.choice.change(self._show, self.choice, list(self.groups.values()), api_visibility="private")
@@ -66,9 +68,9 @@ def _paragraphs(about: str) -> str:
 def _component(field: Field[Any]) -> Component:
     label, told = field.name.replace("_", " "), field.metadata
     if isinstance(field.default, bool):
-        return gr.Checkbox(field.default, label=label, info=told["help"])
+        return gr.Checkbox(field.default, label=label, info=told["help"], min_width=WIDE)
     if told["of"]:
-        return gr.Dropdown(list(told["of"]), value=field.default, label=label, info=told["help"])
+        return gr.Dropdown(list(told["of"]), value=field.default, label=label, info=told["help"], min_width=WIDE)
     whole = isinstance(field.default, int)
     return gr.Number(
         field.default,
@@ -77,4 +79,5 @@ def _component(field: Field[Any]) -> Component:
         precision=0 if whole else None,
         minimum=told["low"],
         maximum=told["high"],
+        min_width=WIDE,
     )

@@ -52,7 +52,7 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
         objective, _ = form.read(values)
         with TemporaryDirectory(prefix="vlm-lab-look-") as folder:
             found = sets.check(examples(values, folder)[1], OBJECTIVES.get(objective))
-            shown = [(door.thumbnail(one.picture(), SIDE), told(one)) for one in found.shown(SHOWN)]
+            shown = [(door.thumbnail(one.picture(), SIDE), told(one, objective)) for one in found.shown(SHOWN)]
         return found.told(), shown
 
     @base.safe
@@ -83,9 +83,10 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
     return form, started
 
 
-def told(example: Example) -> str:
-    """What an example says of its picture, in one line."""
-    return f"{example.question} {example.answer}".strip() or example.label or example.text
+def told(example: Example, objective: str) -> str:
+    """What an example says of its picture to an objective, in one line."""
+    needs = OBJECTIVES.get(objective).needs
+    return " ".join(getattr(example, name) for name in needs if name not in ("image", "mask"))
 
 
 def _bases(lab: base.Lab, objective: str) -> list[tuple[str, str]]:

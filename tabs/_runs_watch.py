@@ -9,6 +9,7 @@ from typing import Any
 
 import gradio as gr
 
+from core import images as door
 from core.errors import UserError
 from core.explain import curves
 from core.training import OBJECTIVES
@@ -17,7 +18,7 @@ from core.training.folder import RUNNING
 from core.training.runs import Run, Runs
 from tabs import _base as base
 from tabs._runs_form import Form
-from tabs._runs_start import told
+from tabs._runs_start import SIDE, told
 
 EVERY = 2.0  # seconds between two looks at runs
 LISTED = ["name", "objective", "data", "state", "updates", "figure"]
@@ -78,7 +79,7 @@ def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
             _status(run, folder.metrics()),
             curves.figure(named, _figures(run, folder.metrics())),
             _differing(together),
-            {"headers": SAID, "data": _said(folder.predictions())},
+            {"headers": SAID, "data": _said(folder.predictions(), run.objective)},
             runs.log(id),
         )
 
@@ -117,9 +118,11 @@ def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
         return f"It is at {runs.push(_there(id), (repo or '').strip())}"
 
     @base.safe
-    def seen(id: str | None) -> list[tuple[str, str]]:
-        shown = runs.folder(id).predictions().get("examples", []) if id else []
-        return [(one["image"], told(Example(**one))) for one in shown]
+    def seen(id: str | None) -> list[tuple[Any, str]]:
+        if not id:
+            return []
+        examples = [Example(**one) for one in runs.folder(id).predictions().get("examples", [])]
+        return [(door.thumbnail(one.picture(), SIDE), told(one, runs.get(id).objective)) for one in examples]
 
     private: dict[str, Any] = {"api_visibility": "private"}
     state = gr.State("")
@@ -204,8 +207,8 @@ def _differing(together: list[dict[str, Any]]) -> str:
     return "\n".join(["What differs:", *lines])
 
 
-def _said(predictions: dict[str, Any]) -> list[list[str]]:
+def _said(predictions: dict[str, Any], objective: str) -> list[list[str]]:
     examples = predictions.get("examples", [])
     before, after = (predictions.get(when) or [""] * len(examples) for when in ("before", "after"))
     rows = zip(examples, before, after, strict=True)
-    return [[Path(example["image"]).name, told(Example(**example)), was, now] for example, was, now in rows]
+    return [[Path(example["image"]).name, told(Example(**example), objective), was, now] for example, was, now in rows]

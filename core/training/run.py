@@ -21,11 +21,12 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from core.engine import Engine
-from core.errors import UserError
+from core.errors import Stopped, UserError
 from core.models import Models
 from core.settings import Settings
 from core.training import OBJECTIVES, all_objectives, checkpoints, need_base
 from core.training.data import split
+from core.training.features import features, take
 from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.objective import Batch, Example, Learner, Objective
 
@@ -41,6 +42,9 @@ def execute(folder: RunFolder, device: str = "auto", models: Path | None = None)
     try:
         all_objectives()
         return _execute(folder, Models(Engine(Settings(device=device)), models))
+    except Stopped:
+        folder.say(CANCELLED, reason="Cancelled before it had learned anything.")
+        return CANCELLED
     except Exception as error:
         folder.sweep()  # half a checkpoint may be what filled the disk
         with suppress(OSError):  # the disk has no room for even this line: the log tells
@@ -68,11 +72,11 @@ def _execute(folder: RunFolder, models: Models) -> str:
     folder.say(RUNNING, stage="looking at the data")
     folder.write("environment.json", json.dumps(environment(models), indent=1))
     train, held = split(len(examples), config)
-    rows = _features(folder, objective, examples)
+    rows = features(folder, objective, examples)
     transformers.set_seed(config.seed)
-    learner = objective.learner(_take(rows, train))
+    learner = objective.learner(take(rows, train))
     learner.chunk = config.chunk
-    trainer = _Trainer(folder, objective, learner, _take(rows, train), _take(rows, held), [examples[i] for i in held])
+    trainer = _Trainer(folder, objective, learner, take(rows, train), take(rows, held), [examples[i] for i in held])
     folder.say(RUNNING, stage="training")
     done = trainer.go_on()
     if done < config.steps and not folder.cancelled:
@@ -265,23 +269,6 @@ def _memory_mb() -> float:
     import psutil
 
     return float(psutil.Process().memory_info().rss / 2**20)
-
-
-def _features(folder: RunFolder, objective: Objective, examples: Sequence[Example]) -> dict[str, Tensor]:
-    """Computed once, and there when the run is resumed."""
-    path = folder.path / "features.safetensors"
-    if path.exists():
-        return load_file(path)
-    with torch.inference_mode():
-        found = {name: value.contiguous() for name, value in objective.encode(examples).items()}
-    if folder.writes:
-        save_file(found, f"{path}.part")
-        Path(f"{path}.part").replace(path)
-    return {name: value.clone() for name, value in found.items()}  # made outside inference mode, training can use them
-
-
-def _take(rows: Batch, places: Sequence[int]) -> dict[str, Tensor]:
-    return {name: value[torch.tensor(places)] for name, value in rows.items()}
 
 
 def environment(models: Models) -> dict[str, Any]:
