@@ -173,6 +173,10 @@ class _Trainer(transformers.Trainer):
         weights = {name: value.contiguous() for name, value in self.learner().state_dict().items() if name in trained}
         save_file(weights, folder / "model.safetensors")
 
+    def _issue_warnings_after_load(self, load_result: Any) -> None:
+        """What is frozen is in no checkpoint; transformers would ask the learner for a list of it that only its own models
+        have."""
+
 
 class _Watch(transformers.TrainerCallback):
     """What a person looking on wants to know; and the two ways to stop."""
