@@ -1,15 +1,19 @@
 """What holds for every objective that is registered, on a dozen scenes."""
 
 import dataclasses
+import shutil
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from core.engine import Engine
 from core.models import Models
 from core.settings import Settings
 from core.training import all_objectives, scenes
+from core.training.folder import FINISHED, Request, RunFolder
 from core.training.objective import Config
+from core.training.run import execute
 
 every = pytest.mark.parametrize("kind", all_objectives(), ids=lambda kind: kind.name)
 MANY, TAUGHT = 12, 8
@@ -127,3 +131,19 @@ def test_it_is_measured_shown_and_kept(kind, models, encoded, examples, tmp_path
     objective.save(learner, tmp_path / "mine")
     listed = Models(models.engine, tmp_path)
     assert listed.spec("mine").path == tmp_path / "mine", "a family loads it"
+
+
+@every
+def test_resumed_is_as_if_never_interrupted(kind, examples, tmp_path):
+    whole = RunFolder(tmp_path / "whole")
+    settings = {"steps": 4, "eval_every": 2, "batch": 4, "warmup": 1}
+    whole.ask(Request(kind.name, "scenes", settings), examples["mask" in kind.needs])
+    assert execute(whole, "cpu") == FINISHED
+    cut = RunFolder(tmp_path / "cut")
+    shutil.copytree(whole.path, cut.path)
+    shutil.rmtree(cut.model)
+    shutil.rmtree(cut.path / "checkpoint-4")
+    assert execute(cut, "cpu") == FINISHED
+    expected = load_file(whole.model / "model.safetensors")
+    for name, value in load_file(cut.model / "model.safetensors").items():
+        assert torch.equal(value, expected[name]), name
