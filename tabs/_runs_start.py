@@ -74,6 +74,7 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
     inputs = {*form.components, source, file, hub, start_from, name}
     look.click(looked, inputs, [said, pictures], api_visibility="private")
     start.click(begun, inputs, [started, said], api_visibility="private")
+    gr.on(None, lambda: gr.Dropdown(_sources(lab)), None, source, api_visibility="private")  # when the page opens
     source.change(
         lambda where: (gr.File(visible=where == "zip"), gr.Textbox(visible=where == "hub")),
         source,

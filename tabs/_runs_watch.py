@@ -180,7 +180,10 @@ def _figures(run: Run, metrics: list[dict[str, Any]]) -> list[str]:
 
 
 def _status(run: Run, metrics: list[dict[str, Any]]) -> str:
-    lines = [f"**{html.escape(run.name)}**: {STATES[run.state]}" + (f", {run.stage}" if run.stage else "")]
+    lines = [
+        f"**{html.escape(run.name)}**: {STATES[run.state]}"
+        + (f", {run.stage}" if run.stage not in ("", "training") else "")
+    ]
     if run.reason:
         lines.append(html.escape(run.reason))
     last = next((row for row in reversed(metrics) if "loss" in row), {})

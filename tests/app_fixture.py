@@ -1,6 +1,7 @@
 """The very app that `python app.py` serves, once for all tests, over the hub's cache of tiny checkpoints."""
 
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +56,18 @@ def client(url):
     from gradio_client import Client
 
     return Client(url, verbose=False)
+
+
+@pytest.fixture(scope="session")
+def few(settings, tmp_path_factory):
+    """Eight captioned pictures, kept as a gallery."""
+    from core.bundled import bundled
+    from core.galleries import Gallery
+    from core.store import Store
+
+    store = Store(settings.galleries, Path(settings.pictures))
+    gallery = Gallery("a few to train on", tmp_path_factory.mktemp("few"))
+    gallery.add([(Path(item.path), item.caption) for item in bundled().items[:8]])
+    store.keep(gallery, "a few to train on")
+    yield "gallery:a few to train on"
+    store.delete("a few to train on")

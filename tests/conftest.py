@@ -12,7 +12,7 @@ from core.engine import Engine
 from core.models import Models
 from core.settings import Settings
 from tests import HUB_CACHE
-from tests.app_fixture import app_lab, client, page, settings, url  # noqa: F401  fixtures
+from tests.app_fixture import app_lab, client, few, page, settings, url  # noqa: F401  fixtures
 from tests.tiny_answerers import PUBLISHED_ANSWERERS
 from tests.tiny_captioners import PUBLISHED_CAPTIONERS
 from tests.tiny_models import PUBLISHED

@@ -2,15 +2,11 @@
 
 import json
 import time
-from pathlib import Path
 
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from core.bundled import bundled
-from core.galleries import Gallery
-from core.store import Store
 from tabs._base import EXAMPLES
 from tests.app_fixture import ADMIN_PASSWORD
 
@@ -21,17 +17,6 @@ SHORT = {"steps": 4, "batch": 4, "eval_every": 2, "warmup": 0}
 def admin(app_lab, url):
     session = app_lab.door.sign_in(ADMIN_PASSWORD, "127.0.0.1")
     return Client(f"{url}admin", headers={"Cookie": f"{app_lab.door.cookie}={session}"}, verbose=False)
-
-
-@pytest.fixture(scope="module")
-def few(settings, tmp_path_factory):
-    """Eight captioned pictures, kept as a gallery."""
-    store = Store(settings.galleries, Path(settings.pictures))
-    gallery = Gallery("a few to train on", tmp_path_factory.mktemp("few"))
-    gallery.add([(Path(item.path), item.caption) for item in bundled().items[:8]])
-    store.keep(gallery, "a few to train on")
-    yield "gallery:a few to train on"
-    store.delete("a few to train on")
 
 
 def ended(admin, id, seconds=180):
@@ -69,6 +54,8 @@ def test_a_cancelled_run_keeps_what_it_has(admin, few):
     id = admin.predict("contrastive", few, json.dumps(settings), "stopped", api_name="/runs_start")
     with pytest.raises(AppError, match="one run trains at a time"):
         admin.predict("contrastive", few, json.dumps(SHORT), "another", api_name="/runs_start")
+    while not any("loss" in row for row in admin.predict(id, api_name="/runs_show")["metrics"]):
+        time.sleep(0.2)
     assert admin.predict(id, api_name="/runs_cancel")["id"] == id
     shown = ended(admin, id)
     assert shown["state"] == "cancelled", shown["log"]

@@ -1,0 +1,44 @@
+"""A run in a browser: chosen, looked at, started, watched to its end, and cloned."""
+
+import re
+
+import pytest
+
+pytest.importorskip("playwright")
+from playwright.sync_api import expect
+
+from tests.app_fixture import ADMIN_PASSWORD
+
+
+@pytest.fixture
+def admin(chromium, url, app_lab):
+    session = app_lab.door.sign_in(ADMIN_PASSWORD, "127.0.0.1")
+    with chromium.new_context(viewport={"width": 1280, "height": 900}) as visitor:
+        visitor.add_cookies([{"name": app_lab.door.cookie, "value": session, "url": f"{url}admin"}])
+        page = visitor.new_page()
+        asked = []
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(f"{url}admin/")
+        yield page
+        assert [one for one in asked if not re.match(f"{url}|data:|blob:", one)] == []
+
+
+def choose(page, label, option):
+    page.get_by_label(label, exact=True).click()
+    page.get_by_role("option", name=option).click()
+
+
+def test_a_run_from_the_form_to_its_curves(admin, few):
+    choose(admin, "Data", re.compile("a few to train on"))
+    admin.get_by_role("button", name="Settings").filter(visible=True).click()
+    for name, value in (("steps", "4"), ("batch", "4"), ("eval every", "2")):
+        admin.get_by_label(name, exact=True).filter(visible=True).fill(value)
+    admin.get_by_role("button", name="Look at the data").click()
+    expect(admin.get_by_text("8 examples can be used: 8 pictures.")).to_be_visible()
+    admin.get_by_label("Name of the run").fill("<b>seen</b>")
+    admin.get_by_role("button", name="Start", exact=True).click()
+    expect(admin.get_by_text(re.compile("<b>seen</b>: finished"))).to_be_visible(timeout=120_000)
+    expect(admin.get_by_text(re.compile(r"R@1 \d\.\d{3} → \d\.\d{3}")).last).to_be_visible()
+    expect(admin.locator("img[alt*=plot]").filter(visible=True)).to_be_visible()
+    admin.get_by_role("button", name="Clone: other settings").click()
+    expect(admin.get_by_label("steps", exact=True).filter(visible=True)).to_have_value("4")
