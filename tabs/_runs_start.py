@@ -34,6 +34,7 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
         with gr.Column(min_width=300):
             source = gr.Dropdown(_sources(lab), value="scenes", label="Data", allow_custom_value=True)
             file = gr.File(label="A zip: pictures with metadata.csv", file_types=[".zip"], visible=False)
+            count = gr.Number(sets.SCENES, label="How many", precision=0, minimum=10, maximum=sets.MOST)
             hub = gr.Textbox(label="Id of a dataset on the hub", placeholder="user/dataset", visible=False)
             start_from = gr.Dropdown(_bases(lab, form.first), value=EMBEDDED, label="Starts from")
             name = gr.Textbox(label="Name of the run", max_length=80, placeholder="my first run")
@@ -45,7 +46,8 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
 
     def examples(values: Mapping[Component, Any], into: str) -> tuple[str, list[Example]]:
         where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
-        return where, sets.load(where, Path(into), lab.store, Path(values[file]) if values[file] else None)
+        archive = Path(values[file]) if values[file] else None
+        return where, sets.load(where, Path(into), lab.store, archive, int(values[count] or sets.SCENES))
 
     @base.safe
     def looked(values: dict[Component, Any]) -> tuple[Any, ...]:
@@ -71,14 +73,18 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
         start_from,
         api_visibility="private",
     )
-    inputs = {*form.components, source, file, hub, start_from, name}
+    inputs = {*form.components, source, file, count, hub, start_from, name}
     look.click(looked, inputs, [said, pictures], api_visibility="private")
     start.click(begun, inputs, [started, said], api_visibility="private")
     gr.on(None, lambda: gr.Dropdown(_sources(lab)), None, source, api_visibility="private")  # when the page opens
     source.change(
-        lambda where: (gr.File(visible=where == "zip"), gr.Textbox(visible=where == "hub")),
+        lambda where: (
+            gr.File(visible=where == "zip"),
+            gr.Number(visible=where in ("scenes", "hub")),
+            gr.Textbox(visible=where == "hub"),
+        ),
         source,
-        [file, hub],
+        [file, count, hub],
         api_visibility="private",
     )
     return form, started

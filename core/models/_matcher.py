@@ -9,17 +9,19 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, normalize
 
-from core.models._dense import DEPTHS, MAPS, pixels
-from core.models._reader import WORDS, GridReader, GridReaderConfig, patches, shipped
+from core.models._asif import relative
+from core.models._dense import DEPTHS, MAPS, SIDES, pixels
+from core.models._reader import ABOUT_PHRASE, WORDS, GridReader, GridReaderConfig, about_phrase, patches, shipped
 
 SIDE = 320  # pixels; pictures are made square, so that every one is GRID x GRID patches
 GRID = SIDE // 32
 
 
 class GridMatcher(GridReader):
-    """P(the text describes the picture) = sigmoid(head + slope * cosine + bias), with the embedded pair's cosine of both."""
+    """P(the text describes the picture) = sigmoid(head + slope * similarity + bias). The similarity is the mean of two cosines
+    of the embedded pair: of the text with the whole picture, and with the place that resembles it most."""
 
     def __init__(self, config: GridReaderConfig) -> None:
         super().__init__(config)
@@ -57,11 +59,22 @@ def fresh(reader: Path, presence: tuple[float, float]) -> GridMatcher:
     return model
 
 
-def grid(tower: Any, image: Image.Image, device: torch.device) -> Tensor:
-    """[1, GRID, GRID, PATCH]: features and colours of each place. What it resembles of a phrase is left empty: a hidden word
-    would be given away."""
-    view = pixels(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC), SIDE).to(device)
-    seen = tower(view, output_hidden_states=True).hidden_states[DEPTHS["stride 32"]][0]
-    encoding = {"stride 32": seen, "colours": avg_pool2d(view, 8)[0]}
+def grid(tower: Any, anchors: Tensor, image: Image.Image) -> tuple[Tensor, Tensor]:
+    """[1, GRID, GRID, PATCH], features and colours of each place, with nothing said yet of what it resembles; and
+    [1, GRID, GRID, anchors], each place's relative representation."""
+    view = pixels(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC), SIDE).to(anchors.device)
+    seen = tower(view, output_hidden_states=True)
+    encoding = {"stride 32": seen.hidden_states[DEPTHS["stride 32"]][0], "colours": avg_pool2d(view, 8)[0]}
     maps, found = view.new_zeros(1, len(MAPS), 2 * GRID, 2 * GRID), view.new_zeros(1, 4 * GRID, 4 * GRID)
-    return patches(encoding, maps, found)
+    places = normalize(seen.last_hidden_state[0].flatten(1).T, dim=1)
+    return patches(encoding, maps, found), relative(places, anchors).view(1, GRID, GRID, -1)
+
+
+def grounded(patches: Tensor, places: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
+    """The patches with how much each place resembles its row's `text` [n, anchors], and the largest of these [n]. For words
+    that are hidden it would give them away."""
+    near = torch.einsum("nhwa,na->nhw", places, text)
+    maps = near.new_zeros(len(near), len(MAPS), 2 * GRID, 2 * GRID)
+    maps[:, : len(SIDES)] = near.repeat_interleave(2, 1).repeat_interleave(2, 2)[:, None]
+    about = about_phrase(maps, near.new_zeros(len(near), 4 * GRID, 4 * GRID))
+    return torch.cat([patches[..., :-ABOUT_PHRASE], about], -1), near.flatten(1).amax(1)

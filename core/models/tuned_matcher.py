@@ -37,17 +37,20 @@ class TunedMatcher(Matcher):
     def match(self, pairs: Sequence[tuple[Image, str]]) -> Tensor:
         import torch
 
-        from core.models._matcher import grid
+        from core.models._matcher import grid, grounded
 
         images = {id(image): image for image, _ in pairs}  # one picture beside many texts is looked at once
         order, device = list(images), self.model.device
         own = [order.index(id(image)) for image, _ in pairs]
         tower, pictures = self.pair.vision.efficientnet_lite, list(images.values())
-        patches = torch.cat([grid(tower, image, device) for image in pictures])[own]
+        seen = [grid(tower, self.pair.image_anchors, image) for image in pictures]
         texts = [text for _, text in pairs]
-        similarity = (self.pair.embed_images(pictures)[own] * self.pair.embed_texts(texts)).sum(1).to(device)
+        vectors = self.pair.embed_texts(texts).to(device)
+        patches, places = (torch.cat(part)[own] for part in zip(*seen, strict=True))
+        patches, peak = grounded(patches, places, vectors)
+        whole = (self.pair.embed_images(pictures)[own].to(device) * vectors).sum(1)
         words, mask, _ = self.pair.read_words(texts)
-        _, logits = self.model.read(words, mask, patches, similarity)
+        _, logits = self.model.read(words, mask, patches, (whole + peak) / 2)
         return logits.sigmoid().float().cpu()  # type: ignore[no-any-return]
 
 

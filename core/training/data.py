@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 SHOWN = 20  # problems that are told one by one
 FEWEST = 4
-SCENES = 300
+SCENES = 1_000  # of which a captioner learns to name the things
 MOST = 20_000  # rows made or fetched at once
 FILES = ("image", "mask")
 WORDS = {"image": "picture that can be read", "mask": "mask that can be read"}

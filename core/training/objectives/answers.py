@@ -25,6 +25,7 @@ LOSSES = ("cross-entropy", "binary cross-entropy")
 
 @dataclass(frozen=True)
 class AnswersConfig(Config):
+    steps: int = option(100, "updates of the weights; of few questions more are soon learned by heart", 1, 20_000)
     batch: int = option(16, "questions in each update", 2, 1024)
     learning_rate: float = option(5e-4, "size of an update", 1e-7, 1.0)
     loss: str = option("cross-entropy", "one answer is right; binary: each answer is asked about apart", of=LOSSES)

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
 from core.models._embedded_answers import FOLDER, SELDOM
-from core.models._matcher import GridMatcher, fresh, grid
+from core.models._matcher import GridMatcher, fresh, grid, grounded
 from core.models.embedded import ASSETS, EmbeddedPair
 from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
@@ -44,7 +44,8 @@ class MaskedAndMatched(Objective):
     Config = FusionConfig
     about = r"""**Learned:** the shipped fusion transformer, with a head for each loss. **Frozen:** both towers. Of each text 15 %
 of the word pieces are hidden before the text tower reads it. For each picture one text of the batch that is not its own is drawn, and
-for each text one picture. The logit $z$ of a match starts as the embedded pair's own. **Loss**: the sum of both,
+for each text one picture. The logit $z$ of a match starts as the embedded pair's own, of the
+whole picture and of its likeliest place. **Loss**: the sum of both,
 mlm $-\frac{1}{m}\sum_{\text{hidden}}\log p(w\mid\text{the other words, the picture})$ and
 itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for the wrong ones. **Papers:**
 [VisualBERT](https://arxiv.org/abs/1908.03557), [ViLT](https://arxiv.org/abs/2102.03334), [FLAVA](https://arxiv.org/abs/2112.04482),
@@ -55,10 +56,10 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
     @torch.no_grad()
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """`ids` and `mask` [n, length] of the text's word pieces and `words` [n, length, 384], what the text tower makes of
-        them; `patches` [n, GRID, GRID, PATCH]; `image` and `text` [n, anchors], the embedded pair's unit vectors."""
+        them; `patches` [n, GRID, GRID, PATCH] and `places` [n, GRID, GRID, anchors]; `image` and `text` [n, anchors], the embedded pair's unit vectors."""
         pair = self._pair()
         rows = [self._row(pair, example) for example in examples]
-        found = {name: torch.cat([row[name] for row in rows]) for name in ("patches", "image", "text")}
+        found = {name: torch.cat([row[name] for row in rows]) for name in ("patches", "places", "image", "text")}
         tokens = [pair.word_tokens([example.text])["input_ids"][0] for example in examples]
         found["ids"] = pad_sequence(tokens, batch_first=True, padding_value=pair.tokenizer.pad_token_id)
         found["mask"] = (found["ids"] != pair.tokenizer.pad_token_id).long()
@@ -111,8 +112,10 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
 
     def _row(self, pair: EmbeddedPair, example: Example) -> dict[str, Tensor]:
         picture = example.picture()
+        patches, places = grid(pair.vision.efficientnet_lite, pair.image_anchors, picture)
         return {
-            "patches": grid(pair.vision.efficientnet_lite, picture, pair.image_anchors.device).half(),
+            "patches": patches.half(),
+            "places": places.half(),
             "words": pair.read_words([example.text])[0].half(),
             "image": pair.embed_images([picture]),
             "text": pair.embed_texts([example.text]),
@@ -135,9 +138,8 @@ class Fusion(Learner):
 
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         """Of each row's own pair the logit of a match."""
-        here = self.here(batch)
-        similarity = (here["image"] * here["text"]).sum(1)
-        return {"match": self.model.read(here["words"], here["mask"], here["patches"], similarity)[1]}
+        rows = torch.arange(len(batch["ids"]), device=self.model.device)
+        return {"match": self._match(self.here(batch), rows, rows)}
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         here = self.here(batch)
@@ -164,7 +166,13 @@ class Fusion(Learner):
         images, texts = drawn_pairs(weights, other, seed(here["ids"]))
         if not len(images):
             return cosines.new_zeros(0)
-        return self._read(here["words"][texts], here["mask"][texts], here["patches"][images], cosines[images, texts])[1]
+        return self._match(here, images, texts)
+
+    def _match(self, here: Batch, images: Tensor, texts: Tensor) -> Tensor:
+        """[m] logits for pairs of the batch, given as rows [m] of both."""
+        patches, peak = grounded(here["patches"][images], here["places"][images], here["text"][texts])
+        whole = (here["image"][images] * here["text"][texts]).sum(1)
+        return self._read(here["words"][texts], here["mask"][texts], patches, (whole + peak) / 2)[1]
 
     def _read(self, *columns: Tensor) -> tuple[Tensor, Tensor]:
         """`GridMatcher.read`, in chunks whose inner states are computed again on the way back."""
