@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import signal
 import time
@@ -25,13 +24,14 @@ from core.errors import Stopped, UserError
 from core.models import Models
 from core.settings import Settings
 from core.training import OBJECTIVES, all_objectives, checkpoints, need_base
+from core.training.card import card, environment
 from core.training.data import split
 from core.training.features import features, take
 from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.objective import Batch, Example, Learner, Objective
 
 SHOWN = 6  # held-out examples whose predictions are kept
-ENCODED = 64  # examples that the frozen parts see at once
+MEASURED = 64  # held-out examples at once in memory
 DISK_FULL = ("No space left", "StorageFull", "PytorchStreamWriter", "inline_container", "File too large")
 
 
@@ -182,7 +182,9 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
     @torch.no_grad()
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         learner = self.learner()
+        chunk, learner.chunk = learner.chunk, learner.chunk or MEASURED
         terms = learner(**{name: value.to(self.args.device) for name, value in self.held.items()})
+        learner.chunk = chunk
         figures = {f"eval_{name}": float(value) for name, value in terms.items()}
         figures |= self.objective.measure(learner, self.held, self.examples)
         learner.train()
@@ -269,43 +271,3 @@ def _memory_mb() -> float:
     import psutil
 
     return float(psutil.Process().memory_info().rss / 2**20)
-
-
-def environment(models: Models) -> dict[str, Any]:
-    """What a person would need to run it again. No variables of the environment: they may hold secrets."""
-    device = models.engine.device
-    return {
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "transformers": transformers.__version__,
-        "machine": platform.machine(),
-        "threads": torch.get_num_threads(),
-        "device": device.name,
-        "dtype": device.dtype,
-    }
-
-
-def card(folder: RunFolder, objective: Objective) -> str:
-    """A model card: what it is, what it was trained on, and how good it was before and after."""
-    request, rows = folder.request(), [row for row in folder.metrics() if "eval_loss" in row]
-    names = [
-        name for name in rows[-1] if name not in ("step", "epoch", "seconds_left", "examples_per_second", "memory_mb")
-    ]
-    table = "\n".join(f"| {name} | {rows[0][name]:.4f} | {rows[-1][name]:.4f} |" for name in names)
-    settings = "\n".join(f"- {name}: {value}" for name, value in vars(objective.config).items())
-    return f"""\
-# Model card: {request.name or objective.title}
-
-**What it is.** {objective.title}, trained from {request.base} by a run of VLM Lab on {len(folder.examples())} examples
-of {request.data}, of which {objective.config.held_out:.0%} were held out.
-
-{objective.about}
-
-| on the held-out part | before | after |
-|---|---|---|
-{table}
-
-{settings}
-
-**Limits.** A small run on small data: it knows what it was shown. Do not use it to decide anything about anyone.
-"""
