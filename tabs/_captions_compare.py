@@ -28,7 +28,8 @@ each, for a trained captioner the probabilities of its beams, for MaGiC the simi
 the embedded model's, for all methods alike, 0 to 1. It also chose ASIF's and MaGiC's captions, so it flatters them.
 
 The maps are of the first captioner among the methods that can say where it looked when it was to write each word of the first picture's
-caption: its cross-attention to the places; for a prefix, the attention of the words to the prefix, and of the prefix to the places."""
+caption: its cross-attention to the places; for a prefix by a resampler, the attention of the words to the prefix, and of the prefix to
+the places; for a prefix by a perceptron, which looks at no place, how much each place adds to the word (Grad-CAM)."""
 
 
 class MethodPicker(gr.CheckboxGroup):
