@@ -72,9 +72,10 @@ def build(lab: base.Lab) -> None:
                 label="Pictures found, best first", columns=3, height="auto", object_fit="contain", format="jpeg"
             )
             table = gr.Dataframe(label="Ranking", headers=HEADER, interactive=False, wrap=True)
-            with gr.Row():
-                download = gr.DownloadButton("Download the ranking as CSV")
-                again = gr.Button("Order anew", visible=False)
+            download = gr.DownloadButton("Download the ranking as CSV")
+            with gr.Accordion("Order anew: by a model that reads words and picture together", open=False):
+                matcher = base.model_picker(lab, Matcher, label="Model that orders")
+                again = gr.Button("Order anew")
             with gr.Accordion("The ranking as JSON", open=False):
                 answer = gr.JSON(label="Ranking")
     with gr.Accordion("How it works", open=True):
@@ -127,7 +128,8 @@ def build(lab: base.Lab) -> None:
         mine: Gallery | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
-        """Order a ranking anew with a model that reads the words and each picture together (BLIP's matching head)."""
+        """Order a ranking anew with a model that reads the words and each picture together (BLIP's matching head, or one
+        trained by a run)."""
         chosen = _galleries.open_gallery(lab, gallery, mine)
         base.fetch_model(lab, model, progress)
         ids = [str(entry.get("id")) for entry in ranking_json or [] if isinstance(entry, dict)]
@@ -172,12 +174,9 @@ def build(lab: base.Lab) -> None:
     find_captions.click(
         describe, inputs[1:], [*shown, found, plot, chart, code], api_name="find_captions", **base.DEVICE
     )
-    again.click(rerank, [query, answer, gallery, model, mine], [found, *shown, plot], api_name="rerank", **base.DEVICE)
-
-    def can_match(name: str) -> gr.Button:
-        return gr.Button(visible=name in [spec.id for spec in lab.models.specs(Matcher)])
-
-    model.change(can_match, model, again, api_visibility="private")
+    again.click(
+        rerank, [query, answer, gallery, matcher, mine], [found, *shown, plot], api_name="rerank", **base.DEVICE
+    )
 
 
 def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:

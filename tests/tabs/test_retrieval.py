@@ -86,7 +86,10 @@ def test_blip_reads_words_and_pictures_together(client):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"query": "a cat", "ranking_json": [{"id": "kitten-yarn-ball"}]}, "embedded cannot do this"),
+        (
+            {"query": "a cat", "ranking_json": [{"id": "kitten-yarn-ball"}], "model": "embedded"},
+            "embedded cannot do this",
+        ),
         ({"query": " ", "ranking_json": [{"id": "kitten-yarn-ball"}]}, "Search with words first"),
         ({"query": "a cat", "ranking_json": []}, "Search with words first"),
         ({"query": "a cat", "ranking_json": [{"id": "../x"}, 5, {"id": {}}]}, "Search with words first"),
