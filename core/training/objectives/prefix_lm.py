@@ -13,6 +13,7 @@ from core.training.objective import Config, option
 @dataclass(frozen=True)
 class PrefixLMConfig(Config):
     steps: int = option(400, "updates of the weights", 1, 20_000)
+    warmup: int = option(100, "updates until the learning rate is reached; with few, nothing is learned", 0, 5_000)
     eval_every: int = option(100, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
     heads: int = option(3, "attention heads, of 64 numbers each", 1, 8)
     encoder: int = option(1, "layers that read the places", 0, 6)
