@@ -13,6 +13,7 @@ from core.training.objective import Config, option
 @dataclass(frozen=True)
 class CrossAttentionConfig(Config):
     steps: int = option(400, "updates of the weights", 1, 20_000)
+    warmup: int = option(100, "updates until the learning rate is reached", 0, 5_000)
     eval_every: int = option(100, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
     gate: str = option("tanh", "Flamingo's, closed at first, or VisualGPT's self-resurrecting unit", of=GATES)
 
