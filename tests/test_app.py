@@ -15,7 +15,10 @@ from tests.test_architecture import ROOT
 def test_ctrl_c_ends_it_quietly(seconds):
     port = free_port()
     command = [sys.executable, "app.py", "--port", str(port), "--device", "cpu"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as app:
+    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a shell's background jobs ignore it
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard
+    ) as app:
         assert f"http://127.0.0.1:{port}" in app.stdout.readline()
         time.sleep(seconds)
         app.send_signal(signal.SIGINT)
