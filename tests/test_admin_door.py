@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import re
-import signal
 import subprocess
 import sys
 
@@ -237,7 +236,7 @@ def test_where_it_is_off_there_is_no_admin_and_the_start_says_why(flags, env, wh
         for path in ("admin", "admin/", "admin/config", "admin/gradio_api/info"):
             assert httpx.get(f"http://127.0.0.1:{port}/{path}").status_code == 404, path
         assert why in httpx.get(f"http://127.0.0.1:{port}/config").text
-        process.send_signal(signal.SIGINT)
+        process.terminate()
 
 
 def test_elsewhere_the_start_names_the_page_and_not_the_password():
