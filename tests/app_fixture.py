@@ -58,7 +58,7 @@ def client(url):
     return Client(url, verbose=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def few(settings, tmp_path_factory):
     """Eight captioned pictures, kept as a gallery."""
     from core.bundled import bundled

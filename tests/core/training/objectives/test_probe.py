@@ -33,7 +33,7 @@ def test_it_starts_as_zero_shot_and_learns(models, examples, base):
     wanted = zero_shot.classify(models, base, pictures, learner.labels).logits
     np.testing.assert_allclose(learner.outputs(rows)["logits"].detach(), wanted, atol=1e-3)
     before = objective.measure(learner, rows, examples)["accuracy"]
-    learner = check_learning(lambda: objective.learner(rows), rows, rate=1e-3)
+    learner = check_learning(lambda: objective.learner(rows), rows, rate=3e-3)
     trained(learner, rows, 60, 3e-3)
     assert objective.measure(learner, rows, examples)["accuracy"] > max(before, 0.5)
     assert objective.predict(learner, rows, examples[:2])[0] in learner.labels
