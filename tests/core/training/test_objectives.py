@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from core.engine import Engine
 from core.models import Models
 from core.settings import Settings
-from core.training import all_objectives, scenes
+from core.training import OBJECTIVES, all_objectives, scenes
 from core.training.folder import FINISHED, Request, RunFolder
 from core.training.objective import Config
 from core.training.run import execute
@@ -133,8 +133,10 @@ def test_it_is_measured_shown_and_kept(kind, models, encoded, examples, tmp_path
     assert listed.spec("mine").path == tmp_path / "mine", "a family loads it"
 
 
-@every
-def test_resumed_is_as_if_never_interrupted(kind, examples, tmp_path):
+@pytest.mark.parametrize("name", ["contrastive", "cross-attention", "mlm-itm"])
+def test_resumed_is_as_if_never_interrupted(name, examples, tmp_path):
+    """A map, layers inside a frozen model, a model of transformers': what resumes them is the same for all."""
+    kind = OBJECTIVES.get(name)
     whole = RunFolder(tmp_path / "whole")
     settings = {"steps": 4, "eval_every": 2, "batch": 4, "warmup": 1}
     whole.ask(Request(kind.name, "scenes", settings), examples["mask" in kind.needs])
