@@ -107,7 +107,7 @@ def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
     @base.safe
     def cloned(id: str | None) -> dict[Any, Any]:
         request = runs.clone(_there(id))
-        return {**form.filled(request.objective, request.settings), tabs: gr.Tabs(selected="start")}
+        return form.filled(request.objective, request.settings)
 
     @base.safe
     def zipped(id: str | None) -> str:
@@ -136,7 +136,9 @@ def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
     for button, method in ((cancel, cancelled), (resume, resumed)):
         button.click(method, chosen, None, **private).success(watched, [chosen, others], outputs, **private)
     delete.click(deleted, chosen, None, **private).success(lambda: both(None), None, [chosen, others], **private)
-    clone.click(cloned, chosen, [*form.components, tabs], **private)
+    # Fields of a tab that is not shown are not there yet to be filled.
+    shown = clone.click(lambda: gr.Tabs(selected="start"), None, tabs, **private)
+    shown.then(cloned, chosen, list(form.components), **private)
     download.click(zipped, chosen, download, **private)
     push.click(pushing, [chosen, repo], pushed, **private)
 
