@@ -95,7 +95,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class Step:
-    """One token of a MaGiC caption: k candidates, likeliest first, with the three terms that chose among them.
+    """One token of a MaGiC caption: k candidates, likeliest first, with the terms that chose among them.
 
     `probabilities` by the language model over its whole vocabulary, of which `recalled` is what the nearest captions add;
     `penalties` -1..1 the largest cosine with an earlier hidden state, `similarities` of the text so far with the picture,

@@ -234,16 +234,20 @@ def stoppable(work: Work) -> Generator[tuple[int, int], None, Any]:
 
 
 def reported(
-    steps: Generator[tuple[int, int], None, Any], what: str, progress: gr.Progress, unchanged: tuple[Any, ...]
+    steps: Generator[tuple[int, int], None, Any],
+    what: str,
+    progress: gr.Progress,
+    told: Callable[[str], tuple[Any, ...]],
 ) -> Generator[tuple[Any, ...], None, Any]:
-    """`stoppable` work as a progress bar: yields `unchanged` as it goes, returns what the work returns."""
+    """`stoppable` work as a progress bar, and in words: yields `told("what: 3 of 9")` as it goes, returns what the work
+    returns."""
     while True:
         try:
             done, total = next(steps)
         except StopIteration as end:
             return end.value
         progress((done, total), desc=what)
-        yield unchanged
+        yield told(f"{what}: {done} of {total}")
 
 
 def write_file(name: str, text: str) -> str:

@@ -14,14 +14,13 @@ from core import images as door
 from core.errors import UserError
 from core.explain import alternatives, leaning
 from core.export import csv_text
-from core.models.base import Captioner
 from core.results import Captioned
 from core.tasks import captioning
 from tabs import _base as base
 
 HEADER = ["picture", "method", "caption", "similarity"]
 DEFAULT = ["ASIF", "MaGiC", "the language model, no picture"]
-ABOUT = """The same picture, or many, by several methods: the two above, and captioners that **were** trained on pictures with
+ABOUT = """The same picture, or many, by several methods: ASIF, MaGiC, and captioners that **were** trained on pictures with
 captions. Those are published checkpoints: each is downloaded once, when first used."""
 HOW = """The bars are what decided between a method's captions of the first picture: for ASIF how much the best of the bank agree with
 each, for a trained captioner the probabilities of its beams, for MaGiC the similarity of its one caption. **Similarity** in the table is
@@ -44,9 +43,9 @@ class MethodPicker(gr.CheckboxGroup):
 def build(lab: base.Lab, image: base.PhotoInput) -> None:
     gr.Markdown(ABOUT)
 
-    def choices() -> list[str | tuple[str, str]]:
-        trained = [(lab.models.label(spec.id), spec.id) for spec in lab.models.specs(Captioner)]
-        return [*captioning.METHODS, *trained]
+    def choices() -> list[tuple[str, str]]:
+        names = captioning.methods(lab.models)
+        return [(name if name in captioning.METHODS else lab.models.label(name), name) for name in names]
 
     with gr.Row():
         with gr.Column(min_width=300):
@@ -97,7 +96,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
             if name not in captioning.METHODS:
                 base.fetch_model(lab, name, progress)
         work = base.stoppable(lambda step, stop: captioning.compare(lab.models, pictures, names, step, stop))
-        found = yield from base.reported(work, "Writing captions", progress, (gr.skip(),) * 8)
+        found = yield from base.reported(work, "Writing captions", progress, _said)
         rows = [[titles[one.picture], one.method, one.caption, round(one.similarity, 4)] for one in found]
         listed = [_json(one, titles[one.picture]) for one in found]
         relevance = captioning.looked(lab.models, pictures[0], found)
@@ -116,6 +115,11 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
     outputs = [table, evidence, download, download_json, note, plot, maps, code]
     comparing = run.click(caption_compare, [image, files, methods], outputs, api_name="caption_compare", **base.DEVICE)
     stop.click(lambda: "Stopped.", None, note, cancels=[comparing], api_visibility="private")
+
+
+def _said(note: str) -> tuple[Any, ...]:
+    """An update of the note alone."""
+    return (*[gr.skip()] * 4, note, *[gr.skip()] * 2)
 
 
 def _pictures(image: PIL.Image.Image | None, files: list[str] | None) -> tuple[list[PIL.Image.Image], list[str]]:

@@ -55,10 +55,10 @@ def panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.Stat
                 raise UserError("There is no picture among these files.")
             yield (into, "Reading the pictures …", *[gr.skip()] * 3)
             steps = base.stoppable(lambda on_step, stop: into.add(captioned, on_step, stop))
-            report: AddReport = yield from _say(steps, "Reading the pictures", progress)
+            report: AddReport = yield from base.reported(steps, "Reading the pictures", progress, _status)
         if report.added:
             look = base.stoppable(lambda on_step, stop: into.vectors(lab.models, model, on_step, stop))
-            yield from _say(look, "Looking at the pictures", progress)
+            yield from base.reported(look, "Looking at the pictures", progress, _status)
         yield _view(lab, into, _report(report), select=True)
 
     @base.safe
@@ -140,17 +140,9 @@ def _unpacked(files: list[str], folder: Path) -> dict[Path, str]:
     return found
 
 
-def _say(
-    steps: Generator[tuple[int, int], None, Any], what: str, progress: gr.Progress
-) -> Generator[tuple[Any, ...], None, Any]:
-    """Steps as a progress bar, and as updates of the status line alone."""
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as end:
-            return end.value
-        progress((done, total), desc=what)
-        yield (gr.skip(), f"{what}: {done} of {total}", *[gr.skip()] * 3)
+def _status(said: str) -> tuple[Any, ...]:
+    """An update of the status line alone."""
+    return (gr.skip(), said, *[gr.skip()] * 3)
 
 
 def _view(lab: base.Lab, mine: Gallery | None, status: str, select: bool = False) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""The contracts of /caption_asif and /caption_magic, through gradio_client."""
+"""The contracts of /caption_asif, /caption_magic and /caption_compare, through gradio_client."""
 
 import csv
 import itertools
@@ -106,8 +106,7 @@ def test_a_caption_grows_with_its_steps(client):
     assert "GPT2LMHeadModel" in code
 
 
-def test_a_stopped_caption_is_laid_open_as_far_as_it_goes(client):
-    """The handler behind the stop button, on what the session holds."""
+def test_a_caption_that_is_cancelled_gives_the_device_back(client):
     job = client.submit(CAT, 60, 0.1, 2.0, 40, api_name="/caption_magic")
     while not job.outputs():
         time.sleep(0.05)
