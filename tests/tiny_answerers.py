@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 import transformers as T
-from tokenizers import Tokenizer, models, pre_tokenizers
 
 from core.models.embedded import text_folder, views, vision_tower
 from tests.tiny_models import (
@@ -17,12 +16,13 @@ from tests.tiny_models import (
     LENGTH,
     PATCH,
     SIDE,
+    SPACE,
     SQUARE,
     TOWER,
     bert_tokenizer,
     ids,
     numbered,
-    trained,
+    spelled,
 )
 
 DEEP = {**TOWER, "num_hidden_layers": 3}
@@ -125,9 +125,7 @@ TEMPLATE = (
 
 def smolvlm(folder: Path) -> None:
     """Its pictures are cut into tiles of 32 pixels, each four tokens to the language model."""
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    words, merges = trained(bpe, BYTES, 320)
+    words, merges = spelled(BYTES, before=SPACE)
     tokenizer = T.GPT2Tokenizer(vocab=numbered(["<|endoftext|>", "<|im_start|>", *words]), merges=merges)
     marks = [f"<row_{row + 1}_col_{col + 1}>" for row in range(4) for col in range(4)]
     marks += ["<|im_start|>", "<global-img>", "<fake_token_around_image>", "<image>", "<end_of_utterance>"]

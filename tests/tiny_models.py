@@ -6,14 +6,13 @@ own loading code on them, offline.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
 import transformers as T
-from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from tokenizers import pre_tokenizers, processors
 
 SENTENCES = [
     "a photo of a cat",
@@ -27,6 +26,7 @@ WORDS = sorted({word for sentence in SENTENCES for word in sentence.split()})
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 SYMBOLS = "0123456789.,'!?-"
 BYTES = sorted(pre_tokenizers.ByteLevel.alphabet())
+SPACE = "\u0120"  # as byte-level BPE writes it
 SIDE, PATCH, LENGTH = 32, 8, 32
 TOWER = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
 EYE = {"image_size": SIDE, "patch_size": PATCH}
@@ -36,12 +36,15 @@ SQUARE = {"height": SIDE, "width": SIDE}
 # ---- tokenizers
 
 
-def trained(tokenizer: Tokenizer, alphabet: list[str], size: int, **options: Any) -> tuple[list[str], list[Any]]:
-    """(words in order of their id, merges) of a BPE trained on SENTENCES."""
-    trainer = trainers.BpeTrainer(vocab_size=size, show_progress=False, initial_alphabet=alphabet, **options)
-    tokenizer.train_from_iterator(SENTENCES * 4, trainer)
-    model = json.loads(tokenizer.to_str())["model"]
-    return sorted(model["vocab"], key=model["vocab"].get), [tuple(pair) for pair in model["merges"]]
+def spelled(alphabet: list[str], before: str = "", after: str = "") -> tuple[list[str], list[tuple[str, str]]]:
+    """(tokens in order of their id, merges) of a BPE that puts WORDS together from the left. It is not trained: a trainer
+    breaks ties as it happens, and each run of the tests would get other numbers."""
+    merges: dict[tuple[str, str], None] = {}
+    for word in WORDS:
+        letters = [*before, *word[:-1], word[-1] + after]
+        for end in range(1, len(letters)):
+            merges["".join(letters[:end]), letters[end]] = None
+    return list(dict.fromkeys([*alphabet, *map("".join, merges)])), list(merges)
 
 
 def numbered(words: list[str]) -> dict[str, int]:
@@ -50,12 +53,7 @@ def numbered(words: list[str]) -> dict[str, int]:
 
 def clip_tokenizer() -> Any:
     """The special tokens last, as published: the text tower looks for the highest id."""
-    bpe = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
-    bpe.pre_tokenizer = pre_tokenizers.Sequence(
-        [pre_tokenizers.Whitespace(), pre_tokenizers.ByteLevel(add_prefix_space=False)]
-    )
-    words, merges = trained(bpe, BYTES, 320, end_of_word_suffix="</w>")
-    words += [byte + "</w>" for byte in BYTES if byte + "</w>" not in words]
+    words, merges = spelled([*BYTES, *(byte + "</w>" for byte in BYTES)], after="</w>")
     words += ["<|startoftext|>", "<|endoftext|>"]
     return T.CLIPTokenizer(vocab=numbered(words), merges=merges, model_max_length=LENGTH)
 
@@ -68,18 +66,14 @@ def bert_tokenizer(length: int = LENGTH) -> Any:
 
 
 def roberta_tokenizer() -> Any:
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    words, merges = trained(bpe, BYTES, 320)
+    words, merges = spelled(BYTES, before=SPACE)
     words = ["<s>", "<pad>", "</s>", "<unk>", *words, "<mask>"]
     return T.RobertaTokenizer(vocab=numbered(words), merges=merges, model_max_length=LENGTH)
 
 
 def gemma_tokenizer(length: int) -> Any:
     """As in SigLIP 2: keeps case, ends with <eos>, and returns a mask unless told otherwise."""
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.Metaspace()
-    words, merges = trained(bpe, [*LETTERS, *LETTERS.upper(), *SYMBOLS, "\u2581"], 200)
+    words, merges = spelled([*LETTERS, *LETTERS.upper(), *SYMBOLS, "\u2581"], before="\u2581")
     words = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>", *(f"<0x{byte:02X}>" for byte in range(256)), *words]
     tokenizer = T.GemmaTokenizer(vocab=numbered(words), merges=merges, model_max_length=length, padding_side="right")
     tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(

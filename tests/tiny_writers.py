@@ -6,15 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import transformers as T
-from tokenizers import Tokenizer, models, pre_tokenizers
 
-from tests.tiny_models import BYTES, numbered, trained
+from tests.tiny_models import BYTES, SPACE, numbered, spelled
 
 
 def gpt2(folder: Path) -> None:
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    words, merges = trained(bpe, BYTES, 320)
+    words, merges = spelled(BYTES, before=SPACE)
     words.append("<|endoftext|>")
     end = len(words) - 1
     config = T.GPT2Config(
