@@ -119,7 +119,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
 
 def _said(note: str) -> tuple[Any, ...]:
     """An update of the note alone."""
-    return (*[gr.skip()] * 4, note, *[gr.skip()] * 2)
+    return (*[gr.skip()] * 4, note, *[gr.skip()] * 3)
 
 
 def _pictures(image: PIL.Image.Image | None, files: list[str] | None) -> tuple[list[PIL.Image.Image], list[str]]:

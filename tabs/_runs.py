@@ -15,7 +15,7 @@ def build(lab: base.Lab) -> None:
     gr.Markdown(ABOUT)
     with gr.Tabs() as tabs:
         with gr.Tab("Start", id="start"):
-            form, started = _runs_start.build(lab)
+            start = _runs_start.build(lab)
         with gr.Tab("Watch", id="watch"):
-            _runs_watch.build(lab, form, tabs, started)
-    started.change(lambda: gr.Tabs(selected="watch"), None, tabs, api_visibility="private")
+            _runs_watch.build(lab, start, tabs)
+    start.started.change(lambda: gr.Tabs(selected="watch"), None, tabs, api_visibility="private")

@@ -26,12 +26,12 @@ def build(lab: base.Lab) -> None:
 
     @base.safe
     def runs_start(objective: str, data: str, config_json: str = "{}", name: str = "", model: str = EMBEDDED) -> str:
-        """Start a run: what is learned, from which data ("gallery", "gallery:NAME", "scenes" or "hub:ID"), with settings as
-        a JSON object. Gives the run's id."""
+        """Start a run: what is learned, from which data ("gallery", "gallery:NAME", "scenes", "hub:ID" or "run:ID", those of an
+        earlier run), with settings as a JSON object. Gives the run's id."""
         settings = _settings(config_json)
         need_base(lab.models, str(objective), str(model))
         with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
-            examples = sets.load(str(data), Path(folder), lab.store)
+            examples = sets.load(str(data), Path(folder), lab.store, runs=runs)
             return runs.start(Request(str(objective), str(data), settings, str(model), str(name)), examples)
 
     @base.safe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,15 +17,36 @@ from core.training import OBJECTIVES, all_objectives, need_base
 from core.training import data as sets
 from core.training.example import Example
 from core.training.folder import Request
+from core.training.runs import Run
 from tabs import _base as base
 from tabs import _galleries
 from tabs._runs_form import Form
 
+BUNDLED = ("gallery", "scenes")
 SHOWN, SIDE = 8, 256  # examples to look at, and their pixels
 
 
-def build(lab: base.Lab) -> tuple[Form, gr.State]:
-    """The form, and a state that holds the id of the run started last."""
+@dataclass(frozen=True)
+class Start:
+    """What another part of the page needs of this one. `started` holds the id of the run that was started last."""
+
+    form: Form
+    source: gr.Dropdown
+    start_from: gr.Dropdown
+    started: gr.State
+
+    def filled(self, lab: base.Lab, run: Run) -> dict[Component, Any]:
+        """Updates that show the settings, the base and the data of a run."""
+        return {
+            **self.form.filled(run.objective, run.settings),
+            self.source: gr.Dropdown(
+                [*_sources(lab), (f"the data of {run.name}", f"run:{run.id}")], value=f"run:{run.id}"
+            ),
+            self.start_from: gr.Dropdown(_bases(lab, run.objective), value=run.base),
+        }
+
+
+def build(lab: base.Lab) -> Start:
     runs = lab.runs
     assert runs is not None
     started = gr.State("")
@@ -32,9 +54,11 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
         with gr.Column(min_width=300):
             form = Form(all_objectives())
         with gr.Column(min_width=300):
-            source = gr.Dropdown(_sources(lab), value="scenes", label="Data", allow_custom_value=True)
+            source = gr.Dropdown(
+                _sources(lab), value=OBJECTIVES.get(form.first).data, label="Data", allow_custom_value=True
+            )
             file = gr.File(label="A zip: pictures with metadata.csv", file_types=[".zip"], visible=False)
-            count = gr.Number(sets.SCENES, label="How many", precision=0, minimum=10, maximum=sets.MOST)
+            count = gr.Number(sets.SCENES, label="How many", precision=0, minimum=10, maximum=sets.MOST, visible=False)
             hub = gr.Textbox(label="Id of a dataset on the hub", placeholder="user/dataset", visible=False)
             start_from = gr.Dropdown(_bases(lab, form.first), value=EMBEDDED, label="Starts from")
             name = gr.Textbox(label="Name of the run", max_length=80, placeholder="my first run")
@@ -47,7 +71,7 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
     def examples(values: Mapping[Component, Any], into: str) -> tuple[str, list[Example]]:
         where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
         archive = Path(values[file]) if values[file] else None
-        return where, sets.load(where, Path(into), lab.store, archive, int(values[count] or sets.SCENES))
+        return where, sets.load(where, Path(into), lab.store, archive, int(values[count] or sets.SCENES), runs=runs)
 
     @base.safe
     def looked(values: dict[Component, Any]) -> tuple[Any, ...]:
@@ -67,12 +91,12 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
             id = runs.start(request, rows)
         return id, "It has started: see “Watch”."
 
-    form.choice.change(
-        lambda name: gr.Dropdown(_bases(lab, name), value=_bases(lab, name)[0][1]),
-        form.choice,
-        start_from,
-        api_visibility="private",
-    )
+    def chosen(objective: str, where: str) -> tuple[Any, Any]:
+        """Not on change: a clone brings its own base and data."""
+        bases, bundled = _bases(lab, objective), where in BUNDLED
+        return gr.Dropdown(bases, value=bases[0][1]), OBJECTIVES.get(objective).data if bundled else gr.skip()
+
+    form.choice.input(chosen, [form.choice, source], [start_from, source], api_visibility="private")
     inputs = {*form.components, source, file, count, hub, start_from, name}
     look.click(looked, inputs, [said, pictures], api_visibility="private")
     start.click(begun, inputs, [started, said], api_visibility="private")
@@ -87,7 +111,7 @@ def build(lab: base.Lab) -> tuple[Form, gr.State]:
         [file, count, hub],
         api_visibility="private",
     )
-    return form, started
+    return Start(form, source, start_from, started)
 
 
 def told(example: Example, objective: str) -> str:

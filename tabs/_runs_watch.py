@@ -17,8 +17,7 @@ from core.training.example import Example
 from core.training.folder import RUNNING
 from core.training.runs import Run, Runs
 from tabs import _base as base
-from tabs._runs_form import Form
-from tabs._runs_start import SIDE, told
+from tabs._runs_start import SIDE, Start, told
 
 EVERY = 2.0  # seconds between two looks at runs
 LISTED = ["name", "objective", "data", "state", "updates", "figure"]
@@ -33,8 +32,7 @@ STATES = {
 }
 
 
-def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
-    """`started` holds the id of the run that was started last."""
+def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
     runs = lab.runs
     assert runs is not None
     listed = gr.Dataframe(_listed(runs), label="Runs, newest first", headers=LISTED, interactive=False, wrap=True)
@@ -106,8 +104,7 @@ def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
 
     @base.safe
     def cloned(id: str | None) -> dict[Any, Any]:
-        request = runs.clone(_there(id))
-        return form.filled(request.objective, request.settings)
+        return start.filled(lab, runs.get(_there(id)))
 
     @base.safe
     def zipped(id: str | None) -> str:
@@ -131,14 +128,14 @@ def build(lab: base.Lab, form: Form, tabs: gr.Tabs, started: gr.State) -> None:
     gr.on([chosen.change, others.change], watched, [chosen, others], outputs, **private)
     chosen.change(seen, chosen, pictures, **private)
     both = lambda id: (gr.Dropdown(_choices(runs), value=id), gr.Dropdown(_choices(runs)))  # noqa: E731
-    started.change(both, started, [chosen, others], **private)
+    start.started.change(both, start.started, [chosen, others], **private)
     gr.on(None, both, chosen, [chosen, others], **private)  # when the page opens
     for button, method in ((cancel, cancelled), (resume, resumed)):
         button.click(method, chosen, None, **private).success(watched, [chosen, others], outputs, **private)
     delete.click(deleted, chosen, None, **private).success(lambda: both(None), None, [chosen, others], **private)
     # Fields of a tab that is not shown are not there yet to be filled.
     shown = clone.click(lambda: gr.Tabs(selected="start"), None, tabs, **private)
-    shown.then(cloned, chosen, list(form.components), **private)
+    shown.then(cloned, chosen, [*start.form.components, start.source, start.start_from], **private)
     download.click(zipped, chosen, download, **private)
     push.click(pushing, [chosen, repo], pushed, **private)
 

@@ -17,6 +17,7 @@ from core.training.sources import HUB_ROWS, from_hub, from_zip
 
 if TYPE_CHECKING:
     from core.training.objective import Config, Objective
+    from core.training.runs import Runs
 
 SHOWN = 20  # problems that are told one by one
 FEWEST = 4
@@ -61,10 +62,11 @@ def load(
     file: Path | None = None,
     rows: int | None = None,
     seed: int = 0,
+    runs: Runs | None = None,
 ) -> list[Example]:
     """Examples of `source`: "gallery" (the bundled one), "gallery:NAME" (kept in `store`), "scenes" (`rows` drawn by `seed`),
-    "zip" (the archive `file`) or "hub:ID" (its first `rows`). Pictures that are made or fetched lie in `into` until a run has
-    taken them. Raises UserError when there is no such source or it cannot be read."""
+    "zip" (the archive `file`), "hub:ID" (its first `rows`) or "run:ID" (those of one of `runs`). Pictures that are made or
+    fetched lie in `into` until a run has taken them. Raises UserError when there is no such source or it cannot be read."""
     kind, _, name = source.strip().partition(":")
     if rows is not None and not 1 <= rows <= MOST:
         raise UserError(f"Take between 1 and {MOST:,} rows.")
@@ -83,6 +85,8 @@ def load(
         return from_zip(file, into)
     if kind == "hub" and name:
         return from_hub(name, into, rows or HUB_ROWS)
+    if kind == "run" and runs:
+        return runs.folder(name).examples()
     raise UserError(f"There is no data called {source[:80]!r}. Choose gallery, gallery:NAME, scenes, zip or hub:ID.")
 
 

@@ -20,6 +20,7 @@ from core.training.example import Example
 __all__ = ["Batch", "Config", "Example", "Learner", "Objective", "option"]
 
 Batch = Mapping[str, Tensor]
+WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
 def option(default: Any, help: str, low: float | None = None, high: float | None = None, of: Sequence[str] = ()) -> Any:
@@ -66,7 +67,7 @@ def _typed(name: str, value: Any, kind: type) -> Any:
     if kind is int and type(value) is float and value.is_integer():
         return int(value)
     if type(value) is not kind:
-        raise UserError(f"{name} wants a {kind.__name__}, not {str(value)[:40]!r}.")
+        raise UserError(f"{name} wants {WANTED[kind]}, not {str(value)[:40]!r}.")
     return value
 
 
@@ -119,6 +120,7 @@ class Objective(ABC):
     order: ClassVar[int] = 50
     about: ClassVar[str]  # Markdown: what is learned, what is frozen, the loss as a formula, the papers
     needs: ClassVar[tuple[str, ...]]  # the fields of Example that it reads
+    data: ClassVar[str] = "scenes"  # of core/training/data.py's sources the one to try it on first
     metric: ClassVar[str]  # of those that `measure` gives, the one that says how good it is
     Config: ClassVar[type[Config]] = Config
 

@@ -73,7 +73,7 @@ class Runs:
     def start(self, request: Request, examples: Sequence[Example]) -> str:
         """The id of a new run, training in a process of its own. Asked for once more while it trains, as by a double click,
         it is the same run. Raises UserError when the data or the settings will not do, and when another run trains."""
-        request, usable = _checked(request, examples)
+        request, usable = _checked(self._traced(request), examples)
         asked = fingerprint(request, usable)
         with self._table.alone():
             running = self._running()
@@ -151,14 +151,6 @@ class Runs:
         except Exception as error:
             self._table.give(id, None)
             raise _plain(error) from None
-
-    def clone(self, id: str, name: str = "", **settings: Any) -> Request:
-        """What to start for the same run with other settings; its examples are `folder(id).examples()`. Raises UserError
-        for settings that will not do."""
-        request = self.folder(id).request()
-        changed = {**request.settings, **settings}
-        _objective(request).Config.read(changed)
-        return replace(request, name=clean_name(name) if name else request.name, settings=changed)
 
     def compare(self, ids: Sequence[str]) -> Compared:
         """For each run its id, name and metrics, and those settings in which they are not all alike."""
@@ -270,6 +262,11 @@ class Runs:
                 f"{running.name!r} is training. Wait until it ends, or cancel it: one run trains at a time."
             )
 
+    def _traced(self, request: Request) -> Request:
+        """Of the data of an earlier run, where that one had them from."""
+        kind, _, id = request.data.partition(":")
+        return replace(request, data=self.get(id).data) if kind == "run" else request
+
     def _row(self, id: str) -> Row:
         row = self._table.row(id)
         if row is None or not self._folder(row.id).path.is_dir():
@@ -288,14 +285,10 @@ def clean_name(name: str) -> str:
     return name or "run"
 
 
-def _objective(request: Request) -> Any:
-    all_objectives()
-    return OBJECTIVES.get(request.objective)
-
-
 def _checked(request: Request, examples: Sequence[Example]) -> tuple[Request, list[Example]]:
     """The request with every setting written out, so that it means the same when defaults change; and what can be used."""
-    objective = _objective(request)
+    all_objectives()
+    objective = OBJECTIVES.get(request.objective)
     config = objective.Config.read(request.settings)
     usable = check(examples, objective).usable
     split(len(usable), config)

@@ -42,3 +42,6 @@ def test_a_run_from_the_form_to_its_curves(admin, few):
     expect(admin.locator("img[alt*=plot]").filter(visible=True)).to_be_visible()
     admin.get_by_role("button", name="Clone: other settings").click()
     expect(admin.get_by_label("steps", exact=True).filter(visible=True)).to_have_value("4")
+    expect(admin.get_by_label("Data", exact=True)).to_have_value("the data of <b>seen</b>")
+    admin.get_by_role("button", name="Look at the data").click()
+    expect(admin.get_by_text("8 examples can be used: 8 pictures.")).to_be_visible()

@@ -26,6 +26,7 @@ class Contrastive(Objective):
     title = "Contrastive learning (CLIP, SigLIP, LiT, CLOOB, DeCLIP)"
     order = 10
     needs = ("image", "text")
+    data = "gallery"  # scenes share their captions, and R@1 asks for the one that belongs to a picture
     metric = "R@1"
     Config = ContrastiveConfig
     about = r"""**Learned:** of the embedded pair a linear map beside the anchors on the text side, and on the image side unless it
@@ -117,8 +118,8 @@ class Maps(Pairs):
         save_file(maps, folder / "model.safetensors")
         config = {
             "architectures": [ARCHITECTURE],
-            "scale": float(self.log_scale.exp()),
-            "bias": float(self.bias),
+            "scale": self.log_scale.exp().item(),
+            "bias": self.bias.item(),
             "sigmoid": self.settings.loss == "sigmoid",
         }
         (folder / "config.json").write_text(json.dumps(config, indent=1))

@@ -58,7 +58,7 @@ def test_a_run_is_laid_out_and_trained(tmp_path, capsys):
         (["no-such-folder"], "no readable request"),
         (["new", "X", "--objective", "magic"], "no objective called 'magic'"),
         (["new", "X", "--objective", "contrastive", "--set", "steps"], "NAME=VALUE"),
-        (["new", "X", "--objective", "contrastive", "--set", "steps=many"], "steps wants a int"),
+        (["new", "X", "--objective", "contrastive", "--set", "steps=many"], "steps wants a whole number"),
         (["new", "X", "--objective", "contrastive", "--set", "steps=0"], "steps lies between"),
         (["new", "X", "--objective", "contrastive", "--set", "depth=3"], "no setting called"),
         (["new", "X", "--objective", "contrastive", "--data", "nothing"], "no data called"),

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -17,7 +18,7 @@ import pytest
 
 from core.bundled import bundled
 from core.errors import UserError
-from core.training.data import from_gallery
+from core.training.data import from_gallery, load
 from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, Request
 from core.training.process import Process
 from core.training.runs import Runs
@@ -153,7 +154,7 @@ def test_names_are_text_and_never_paths(runs, examples, place, tmp_path, name):
 @pytest.mark.parametrize("id", ["", ".", "..", "../numbers", "/etc", "runs.sqlite", "no", "' OR 1=1 --", "x" * 5000])
 def test_ids_of_no_run_are_refused(runs, examples, tmp_path, id):
     ended(runs, examples=examples)
-    methods = (runs.get, runs.show, runs.log, runs.folder, runs.cancel, runs.resume, runs.clone, runs.delete)
+    methods = (runs.get, runs.show, runs.log, runs.folder, runs.cancel, runs.resume, runs.delete)
     for method in (*methods, lambda id: runs.zip(id, tmp_path), lambda id: runs.compare([id])):
         with pytest.raises(UserError, match="There is no run"):
             method(id)
@@ -272,16 +273,13 @@ def test_resumed_again_and_again_it_is_one_process(runs, examples):
         runs.delete(id)
 
 
-def test_a_finished_run_is_cloned_not_resumed(runs, examples):
+def test_a_finished_run_is_cloned_not_resumed(runs, examples, tmp_path):
     id = ended(runs, examples=examples, name="mine", settings={"steps": 5})
     with pytest.raises(UserError, match="Clone it"):
         runs.resume(id)
-    request = runs.clone(id, steps=9)
-    assert (request.name, request.settings["steps"], request.data) == ("mine", 9, "numbers")
-    with pytest.raises(UserError, match="steps lies between"):
-        runs.clone(id, steps=0)
-    assert runs.clone(id, name="other").name == "other"
-    again = runs.start(request, runs.folder(id).examples())
+    same = load(f"run:{id}", tmp_path, runs=runs)
+    again = runs.start(replace(runs.folder(id).request(), settings={"steps": 9}, data=f"run:{id}"), same)
+    assert (runs.get(again).name, runs.get(again).data, runs.get(again).steps) == ("mine", "numbers", 9)
     kill(runs, again)
     runs.delete(id)  # its pictures are the clone's own
     assert all(Path(example.image).is_file() for example in runs.folder(again).examples())
