@@ -14,7 +14,7 @@ What it made appears by its name in every tab that can use it. The same from the
 def build(lab: base.Lab) -> None:
     gr.Markdown(ABOUT)
     with gr.Tabs() as tabs:
-        with gr.Tab("Start", id="start"):
+        with gr.Tab("Start", id="start", render_children=True):  # a clone fills its fields while it is not shown
             start = _runs_start.build(lab)
         with gr.Tab("Watch", id="watch"):
             _runs_watch.build(lab, start, tabs)

@@ -104,7 +104,7 @@ def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
 
     @base.safe
     def cloned(id: str | None) -> dict[Any, Any]:
-        return start.filled(lab, runs.get(_there(id)))
+        return {tabs: gr.Tabs(selected="start"), **start.filled(lab, runs.get(_there(id)))}
 
     @base.safe
     def zipped(id: str | None) -> str:
@@ -133,9 +133,7 @@ def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
     for button, method in ((cancel, cancelled), (resume, resumed)):
         button.click(method, chosen, None, **private).success(watched, [chosen, others], outputs, **private)
     delete.click(deleted, chosen, None, **private).success(lambda: both(None), None, [chosen, others], **private)
-    # Fields of a tab that is not shown are not there yet to be filled.
-    shown = clone.click(lambda: gr.Tabs(selected="start"), None, tabs, **private)
-    shown.then(cloned, chosen, [*start.form.components, start.source, start.start_from], **private)
+    clone.click(cloned, chosen, [tabs, *start.form.components, start.source, start.start_from], **private)
     download.click(zipped, chosen, download, **private)
     push.click(pushing, [chosen, repo], pushed, **private)
 

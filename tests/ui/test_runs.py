@@ -31,6 +31,7 @@ def choose(page, label, option):
 def test_a_run_from_the_form_to_its_curves(admin, few):
     choose(admin, "Data", re.compile("a few to train on"))
     admin.get_by_role("button", name="Settings").filter(visible=True).first.click()
+    admin.wait_for_timeout(500)  # Gradio forgets what is typed in the very moment in which a field appears
     for name, value in (("steps", "4"), ("batch", "4"), ("eval every", "2")):
         admin.get_by_label(name, exact=True).filter(visible=True).fill(value)
     admin.get_by_role("button", name="Look at the data").click()
