@@ -66,27 +66,36 @@ def build(lab: base.Lab) -> Start:
                 look = gr.Button("Look at the data")
                 start = gr.Button("Start", variant="primary")
             said = gr.Markdown()
-            pictures = gr.Gallery(label="Some of the examples", columns=4, height="auto", format="jpeg")
+            pictures = gr.Gallery(
+                label="Some of the examples", columns=4, height="auto", format="jpeg", elem_classes="told"
+            )
 
-    def examples(values: Mapping[Component, Any], into: str) -> tuple[str, list[Example]]:
+    def examples(values: Mapping[Component, Any], into: str, progress: gr.Progress) -> tuple[str, list[Example]]:
         where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
         archive = Path(values[file]) if values[file] else None
-        return where, sets.load(where, Path(into), lab.store, archive, int(values[count] or sets.SCENES), runs=runs)
+        rows, step = int(values[count] or sets.SCENES), base.stepper(progress, "Making the data ready")
+        return where, sets.load(where, Path(into), lab.store, archive, rows, runs=runs, on_step=step)
 
     @base.safe
-    def looked(values: dict[Component, Any]) -> tuple[Any, ...]:
+    def looked(
+        values: dict[Component, Any],
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
         objective, _ = form.read(values)
         with TemporaryDirectory(prefix="vlm-lab-look-") as folder:
-            found = sets.check(examples(values, folder)[1], OBJECTIVES.get(objective))
+            found = sets.check(examples(values, folder, progress)[1], OBJECTIVES.get(objective))
             shown = [(door.thumbnail(one.picture(), SIDE), told(one, objective)) for one in found.shown(SHOWN)]
         return found.told(), shown
 
     @base.safe
-    def begun(values: dict[Component, Any]) -> tuple[str, str]:
+    def begun(
+        values: dict[Component, Any],
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[str, str]:
         objective, settings = form.read(values)
         need_base(lab.models, objective, str(values[start_from]))
         with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
-            where, rows = examples(values, folder)
+            where, rows = examples(values, folder, progress)
             request = Request(objective, where, settings, str(values[start_from]), str(values[name] or ""))
             id = runs.start(request, rows)
         return id, "It has started: see “Watch”."

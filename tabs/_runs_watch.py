@@ -58,10 +58,14 @@ def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
             plot = gr.Plot(label="Curves", show_label=False)
             differing = gr.Markdown()
     said = gr.Dataframe(
-        label="The same held-out examples, before and after", headers=SAID, interactive=False, wrap=True
+        label="The same held-out examples, before and after",
+        headers=SAID,
+        column_widths=["110px", "30%", "30%", "30%"],
+        interactive=False,
+        wrap=True,
     )
     with gr.Accordion("Pictures of these examples", open=False):
-        pictures = gr.Gallery(show_label=False, columns=6, height="auto", format="jpeg")
+        pictures = gr.Gallery(show_label=False, columns=6, height="auto", format="jpeg", elem_classes="told")
     with gr.Accordion("The log", open=False):
         log = gr.Textbox(show_label=False, lines=12, max_lines=12, interactive=False)
     timer = gr.Timer(EVERY)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.bundled import bundled
+from core.engine import OnStep
 from core.errors import UserError
 from core.galleries import Gallery
 from core.store import Store
@@ -63,6 +64,7 @@ def load(
     rows: int | None = None,
     seed: int = 0,
     runs: Runs | None = None,
+    on_step: OnStep | None = None,
 ) -> list[Example]:
     """Examples of `source`: "gallery" (the bundled one), "gallery:NAME" (kept in `store`), "scenes" (`rows` drawn by `seed`),
     "zip" (the archive `file`), "hub:ID" (its first `rows`) or "run:ID" (those of one of `runs`). Pictures that are made or
@@ -77,14 +79,14 @@ def load(
             raise UserError("Galleries are not kept here. Start the lab with --galleries, or upload a zip.")
         return from_gallery(store.open(name))
     if source == "scenes":
-        made: list[Example] = import_module("core.training.scenes").make(into, rows or SCENES, seed)
+        made: list[Example] = import_module("core.training.scenes").make(into, rows or SCENES, seed, on_step=on_step)
         return made
     if source == "zip":
         if file is None:
             raise UserError("Choose the zip with the data.")
-        return from_zip(file, into)
+        return from_zip(file, into, on_step)
     if kind == "hub" and name:
-        return from_hub(name, into, rows or HUB_ROWS)
+        return from_hub(name, into, rows or HUB_ROWS, on_step)
     if kind == "run" and runs:
         return runs.folder(name).examples()
     raise UserError(f"There is no data called {source[:80]!r}. Choose gallery, gallery:NAME, scenes, zip or hub:ID.")

@@ -15,7 +15,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter, ImageOps
 
 from core.bundled import FOLDER as GALLERY
-from core.training.objective import Example
+from core.engine import OnStep
+from core.training.example import Example
 
 SIDE = 256  # of a scene, in pixels
 THINGS = {
@@ -60,7 +61,9 @@ class Scene:
     masks: list[np.ndarray]
 
 
-def make(folder: Path, count: int, seed: int = 0, phrases: bool = False) -> list[Example]:
+def make(
+    folder: Path, count: int, seed: int = 0, phrases: bool = False, on_step: OnStep | None = None
+) -> list[Example]:
     """Write `count` scenes into `folder`, the same ones for the same seed, and say what they show.
 
     `text` is a caption that names what is there, `mask` a picture of SIDE x SIDE that is white where any of it is seen;
@@ -80,6 +83,8 @@ def make(folder: Path, count: int, seed: int = 0, phrases: bool = False) -> list
         text = names[0] if phrases else caption(names, rng)
         question, answer = ask(found, rng)
         examples.append(Example(str(picture), text, question, answer, found.names[0], str(mask)))
+        if on_step:
+            on_step(number + 1, count)
     return examples
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from PIL.Image import Image
 
 from core import images
+from core.engine import OnStep
 from core.errors import UserError
 from core.galleries import MAX_SIDE
 from core.images import MAX_BYTES
@@ -36,17 +37,17 @@ HUB_ROWS = 1_000
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
-def from_zip(archive: Path, into: Path) -> list[Example]:
+def from_zip(archive: Path, into: Path, on_step: OnStep | None = None) -> list[Example]:
     """Rows of metadata.csv or .jsonl, or without them a row for each picture, its folder as the label. A picture that is not
     there or cannot be read leaves `image` empty. Raises UserError for an archive or metadata that cannot be read."""
     with TemporaryDirectory(prefix="vlm-lab-zip-") as place:
         tree = Path(place, "tree")
         _lay_out(unpack(archive, Path(place, "flat"), whole=True), tree)
         rows, features = _image_folder(tree, Path(place, "cache"))
-        return _examples(rows, features, into, tree)
+        return _examples(rows, len(rows), features, into, on_step, tree)
 
 
-def from_hub(id: str, into: Path, rows: int = HUB_ROWS) -> list[Example]:
+def from_hub(id: str, into: Path, rows: int = HUB_ROWS, on_step: OnStep | None = None) -> list[Example]:
     """The first `rows` of the training part of a set on the hub, or of its first part where none is called so. Raises UserError
     when it cannot be had."""
     if not HUB_ID.fullmatch(id) or Path(id).exists():  # `datasets` would take a folder of this name instead
@@ -55,7 +56,7 @@ def from_hub(id: str, into: Path, rows: int = HUB_ROWS) -> list[Example]:
         datasets = _datasets()
         parts = datasets.load_dataset(id, streaming=True)
         part = _unopened(parts["train" if "train" in parts else next(iter(parts))])
-        return _examples(part.take(rows), part.features, into)
+        return _examples(part.take(rows), rows, part.features, into, on_step)
     except UserError:
         raise
     except Exception:  # no network, no such set, private, a form that nobody reads: the next step is the same
@@ -79,7 +80,7 @@ def _lay_out(files: Mapping[Path, str], tree: Path) -> None:
         raise UserError("Some names in this zip are too long, or both a file and a folder. Rename them.") from None
 
 
-def _image_folder(tree: Path, cache: Path) -> tuple[Iterable[Mapping[str, Any]], Mapping[str, Any]]:
+def _image_folder(tree: Path, cache: Path) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
     try:
         found = _datasets().load_dataset(
             "imagefolder", data_files={"train": str(tree / "**")}, split="train", cache_dir=str(cache)
@@ -102,8 +103,14 @@ def _unopened(part: Any) -> Any:
 
 
 def _examples(
-    rows: Iterable[Mapping[str, Any]], features: Mapping[str, Any] | None, into: Path, tree: Path | None = None
+    rows: Iterable[Mapping[str, Any]],
+    count: int,
+    features: Mapping[str, Any] | None,
+    into: Path,
+    on_step: OnStep | None,
+    tree: Path | None = None,
 ) -> list[Example]:
+    """Of at most `count` rows."""
     into.mkdir(parents=True, exist_ok=True)
     found = []
     for number, row in enumerate(rows):
@@ -114,6 +121,8 @@ def _examples(
                 picture = images.thumbnail(images.read(_bytes(_first(row, columns), tree)).image, MAX_SIDE)
                 pictures[name] = _kept(picture, into / f"{number:05d}-{name}")
         found.append(Example(**texts, **pictures))
+        if on_step:
+            on_step(number + 1, count)
     return found
 
 

@@ -18,7 +18,10 @@ LOSSES = ("softmax", "sigmoid", "infoloob")
 @dataclass(frozen=True)
 class ContrastiveConfig(Config):
     batch: int = option(100, "pairs in each update; each is told apart from all others of it", 2, 1024)
-    learning_rate: float = option(1e-4, "size of an update", 1e-7, 1.0)
+    learning_rate: float = option(3e-4, "size of an update", 1e-7, 1.0)
+    held_out: float = option(
+        0.4, "share of the data that is measured on and never trained on; R@1 of a few pictures tells little", 0.05, 0.9
+    )
     loss: str = option("softmax", "CLIP's softmax, SigLIP's sigmoid, or CLOOB's InfoLOOB", of=LOSSES)
     lock_image: bool = option(True, "LiT: the image side stays as it is, the text side learns to meet it")
     neighbours: bool = option(False, "DeCLIP: draw each picture to the caption nearest to its own, too")

@@ -16,7 +16,10 @@ def made(tmp_path_factory):
 
 
 def test_a_seed_gives_the_same_scenes(made, tmp_path):
-    again, other = scenes.make(tmp_path / "a", 5, seed=3), scenes.make(tmp_path / "b", 5, seed=4)
+    steps = []
+    again = scenes.make(tmp_path / "a", 5, seed=3, on_step=lambda *step: steps.append(step))
+    other = scenes.make(tmp_path / "b", 5, seed=4)
+    assert steps == [(number, 5) for number in range(1, 6)]
     for one, same, different in zip(made, again, other, strict=False):
         assert Path(one.image).read_bytes() == Path(same.image).read_bytes() != Path(different.image).read_bytes()
         assert Path(one.mask).read_bytes() == Path(same.mask).read_bytes()
