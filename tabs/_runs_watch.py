@@ -20,8 +20,8 @@ from tabs import _base as base
 from tabs._runs_start import SIDE, Start, told
 
 EVERY = 2.0  # seconds between two looks at runs
-LISTED = ["name", "objective", "data", "state", "updates", "figure"]
-SAID = ["picture", "it is", "before", "after"]
+LISTED = ["name", "state", "figure", "updates", "objective", "data"]
+SAID = ["", "it is", "before", "after"]
 UNITS = ("step", "epoch", "loss", "grad_norm", "learning_rate", "examples_per_second", "seconds_left", "memory_mb")
 STATES = {
     "running": "training",
@@ -60,7 +60,7 @@ def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
     said = gr.Dataframe(
         label="The same held-out examples, before and after",
         headers=SAID,
-        column_widths=["110px", "30%", "30%", "30%"],
+        column_widths=["10%", "30%", "30%", "30%"],
         interactive=False,
         wrap=True,
     )
@@ -123,7 +123,11 @@ def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
         if not id:
             return []
         examples = [Example(**one) for one in runs.folder(id).predictions().get("examples", [])]
-        return [(door.thumbnail(one.picture(), SIDE), told(one, runs.get(id).objective)) for one in examples]
+        objective = runs.get(id).objective
+        return [
+            (door.thumbnail(one.picture(), SIDE), f"{row}. {told(one, objective)}")
+            for row, one in enumerate(examples, 1)
+        ]
 
     private: dict[str, Any] = {"api_visibility": "private"}
     state = gr.State("")
@@ -157,7 +161,8 @@ def _listed(runs: Runs) -> dict[str, Any]:
     rows = []
     for run in runs.list():
         metrics = runs.folder(run.id).metrics()
-        rows.append([run.name, run.objective, run.data, run.state, f"{run.step} of {run.steps}", _figure(run, metrics)])
+        updates = f"{run.step} of {run.steps}"
+        rows.append([run.name, run.state, _figure(run, metrics), updates, run.objective, run.data])
     return {"headers": LISTED, "data": rows}
 
 
@@ -214,5 +219,5 @@ def _differing(together: list[dict[str, Any]]) -> str:
 def _said(predictions: dict[str, Any], objective: str) -> list[list[str]]:
     examples = predictions.get("examples", [])
     before, after = (predictions.get(when) or [""] * len(examples) for when in ("before", "after"))
-    rows = zip(examples, before, after, strict=True)
-    return [[Path(example["image"]).name, told(Example(**example), objective), was, now] for example, was, now in rows]
+    rows = enumerate(zip(examples, before, after, strict=True), 1)
+    return [[str(row), told(Example(**example), objective), was, now] for row, (example, was, now) in rows]

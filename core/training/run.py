@@ -30,8 +30,8 @@ from core.training.features import features, take
 from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.objective import Batch, Example, Learner, Objective
 
-SHOWN = 6  # held-out examples whose predictions are kept
-MEASURED = 64  # held-out examples at once in memory
+SHOWN = 12  # held-out examples whose predictions are kept
+MEASURED = 64  # held-out examples at once in memory, and those that are predicted for
 DISK_FULL = ("No space left", "StorageFull", "PytorchStreamWriter", "inline_container", "File too large")
 
 
@@ -194,11 +194,15 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
 
     @torch.no_grad()
     def predicted(self, when: str) -> None:
-        """Keep what it says now of the first few held-out examples."""
-        shown = self.examples[:SHOWN]
-        rows = {name: value[: len(shown)] for name, value in self.held.items()}
-        said = self.objective.predict(self.learner(), rows, shown)
-        whole = {"examples": [example.__dict__ for example in shown], **self.folder.predictions(), when: said}
+        """Keep what it says now of the same few held-out examples."""
+        asked = spread(
+            len(self.examples), MEASURED
+        )  # more than are kept: a contrastive one chooses among their captions
+        examples = [self.examples[place] for place in asked]
+        said = self.objective.predict(self.learner(), take(self.held, asked), examples)
+        kept = spread(len(asked), SHOWN)
+        shown = {"examples": [examples[place].__dict__ for place in kept]}
+        whole = {**shown, **self.folder.predictions(), when: [said[place] for place in kept]}
         self.folder.write("predictions.json", json.dumps(whole, indent=1))
 
     def learner(self) -> Learner:
@@ -259,6 +263,11 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.trainer.accelerator.wait_for_everyone()
         self.folder.seal(state.global_step)
+
+
+def spread(n: int, most: int) -> list[int]:
+    """At most `most` of n places, evenly: what is alike often lies together."""
+    return [round(place) for place in torch.linspace(0, n - 1, min(n, most)).tolist()]
 
 
 def _pace(every: int) -> int:

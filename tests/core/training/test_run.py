@@ -12,7 +12,7 @@ import torch
 from core.errors import UserError
 from core.training import checkpoints
 from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED
-from core.training.run import _Trainer, execute
+from core.training.run import _Trainer, execute, spread
 from tests.core.training.toy import asked, figures, same, toy  # noqa: F401  a fixture
 
 
@@ -74,11 +74,19 @@ def test_a_finished_run_leaves_all_that_is_promised(undisturbed):
         "config.json",
         "model.safetensors",
     ]
-    assert {"before", "after", "examples"} <= undisturbed.predictions().keys()
+    said = undisturbed.predictions()
+    assert {"before", "after", "examples"} <= said.keys()
+    assert len({str(example) for example in said["examples"]}) == len(said["before"]) == len(said["after"])
     assert undisturbed.environment()["device"] == "cpu"
     assert [checkpoints.step_of(found) for found in undisturbed.checkpoints()] == [8, 12]
     assert not (path / "process.json").exists()
     assert not list(path.glob("**/*.part"))
+
+
+def test_examples_are_shown_from_all_over_the_held_out_part():
+    assert spread(3, 12) == [0, 1, 2]
+    assert spread(1, 12) == [0]
+    assert spread(100, 12) == [0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99]
 
 
 @pytest.mark.parametrize("step", range(12))
