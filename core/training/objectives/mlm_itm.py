@@ -21,7 +21,7 @@ from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
 
 SHARE = 0.15  # of the words that are hidden, at least one of each text
-SAME = 0.999  # cosine of two texts from which on they say the same: neither is wrong for the other's picture
+SAME = 0.95  # cosine of two texts from which on they say the same: neither is wrong for the other's picture
 HARD = 16.0  # by how much likelier a wrong pair is drawn the more it resembles
 
 
@@ -30,7 +30,9 @@ class FusionConfig(Config):
     batch: int = option(16, "pairs in each update; texts and pictures of others are the wrong ones", 2, 1024)
     learning_rate: float = option(5e-4, "size of an update", 1e-7, 1.0)
     negatives: str = option(
-        "hard", "ALBEF: wrong pairs are drawn the likelier the more they resemble; or all alike", of=("hard", "random")
+        "random",
+        "wrong pairs are drawn all alike; or hard, as ALBEF: the likelier the more they resemble, for captions that fit one picture alone",
+        of=("random", "hard"),
     )
 
 

@@ -9,7 +9,14 @@ from core.engine import Engine
 from core.models import EMBEDDED, Models
 from core.models.base import Answerer, Matcher
 from core.settings import Settings
-from core.training.objectives.mlm_itm import FusionConfig, MaskedAndMatched, drawn_pairs, drawn_words, match_loss
+from core.training.objectives.mlm_itm import (
+    SAME,
+    FusionConfig,
+    MaskedAndMatched,
+    drawn_pairs,
+    drawn_words,
+    match_loss,
+)
 from tests.core.training.objectives._small import check_learning, shapes, trained
 
 
@@ -31,6 +38,13 @@ def rows(lab, examples):
 def fresh(objective, rows):
     torch.manual_seed(0)
     return objective.learner(rows)
+
+
+def test_who_says_the_same_is_nobodys_wrong_text(lab):
+    texts = ["there is a bus", "a picture of a bus", "a bus next to a camera", "a fire truck"]
+    vectors = lab.embed_texts(EMBEDDED, texts)
+    same = (vectors @ vectors.T >= SAME).tolist()
+    assert same == [[True, True, False, False]] * 2 + [[False, False, True, False], [False, False, False, True]]
 
 
 @pytest.mark.parametrize("negatives", ["hard", "random"])
