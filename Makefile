@@ -12,7 +12,8 @@ test: .venv/.tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	@$(BIN)/python tests/ui/find_browser.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore=tests/test_load.py
+	$(BIN)/python -m pytest tests/test_load.py  # by itself: it takes the time
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or later is needed; try: make PYTHON=python3.11 run")'

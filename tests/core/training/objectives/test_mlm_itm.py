@@ -47,9 +47,8 @@ def test_who_says_the_same_is_nobodys_wrong_text(lab):
     assert same == [[True, True, False, False]] * 2 + [[False, False, True, False], [False, False, False, True]]
 
 
-@pytest.mark.parametrize("negatives", ["hard", "random"])
-def test_both_losses_fall(lab, examples, rows, negatives):
-    objective = MaskedAndMatched(FusionConfig(negatives=negatives), lab)
+def test_both_losses_fall_with_hard_negatives_too(lab, examples, rows):
+    objective = MaskedAndMatched(FusionConfig(negatives="hard"), lab)
     first = fresh(objective, rows)(**rows)
     learner = check_learning(lambda: fresh(objective, rows), rows, steps=8, rate=2e-3)
     assert not any(weight.requires_grad for weight in learner.text.parameters())
