@@ -10,7 +10,7 @@ KNOWN = ("Method not implemented.",)  # Gradio's own upload box says so whenever
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open, an event loop runs, which would be in the way of other tests
 def chromium():
     if browser() is None:
         pytest.skip(why_not())
