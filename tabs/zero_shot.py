@@ -107,7 +107,7 @@ def build(lab: base.Lab) -> None:
         result = zero_shot.classify(lab.models, model, [image], names, templates, scoring, step)
         name = base.file_name(image)
         return (
-            dict(zip(names, result.scores[0], strict=True)),
+            dict(zip(result.labels, result.scores[0], strict=True)),
             *_shared(result, [name]),
             scores.figure(result),
             _anchor_figure(lab, model, image, result, templates),

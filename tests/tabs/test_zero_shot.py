@@ -1,10 +1,14 @@
 """The contract of /classify and /classify_many, through gradio_client."""
 
 import csv
+import json
+import shutil
 
 import pytest
+import torch
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
+from safetensors.torch import save_file
 
 from tabs._base import EXAMPLES
 
@@ -76,3 +80,23 @@ def test_markup_and_odd_text_pass_through_as_text(client):
     with open(download) as file:
         assert "'=cmd()" in file.read()
     assert plot is not None
+
+
+def test_a_probe_answers_with_its_own_labels(client, settings):
+    """A model that a training run made, with other labels, and more of them, than were typed."""
+    run = settings.runs / "20260101-000000-aaaaaaaa"
+    (run / "model").mkdir(parents=True)
+    request = {"objective": "probe", "data": "zip", "settings": {}, "base": "embedded", "name": "three pets"}
+    (run / "request.json").write_text(json.dumps(request))
+    (run / "status.json").write_text('{"state": "finished"}')
+    config = {"architectures": ["LinearProbe"], "base": "embedded", "scale": 10.0, "labels": ["dog", "cat", "newt"]}
+    (run / "model" / "config.json").write_text(json.dumps(config))
+    weights = {"texts": torch.zeros(3, 1000), "weight": torch.zeros(3, 1280), "bias": torch.tensor([0.0, 9.0, 0.0])}
+    save_file(weights, run / "model" / "model.safetensors")
+    try:
+        answer, note, *_, code = client.predict(CAT, "rose", model="three pets", api_name="/classify")
+    finally:
+        shutil.rmtree(run)
+    assert (answer["label"], set(confidences(answer))) == ("cat", {"dog", "cat", "newt"})
+    assert "labels of its own" in note
+    assert "kitten-yarn-ball.jpg" in code
