@@ -101,7 +101,7 @@ def build(lab: base.Lab) -> Start:
         return id, "It has started: see “Watch”."
 
     def chosen(objective: str, where: str) -> tuple[Any, Any]:
-        """Not on change: a clone brings its own base and data."""
+        """What suits another objective. A visitor's input alone asks for it: a clone brings a base and data of its own."""
         bases, bundled = _bases(lab, objective), where in BUNDLED
         return gr.Dropdown(bases, value=bases[0][1]), OBJECTIVES.get(objective).data if bundled else gr.skip()
 

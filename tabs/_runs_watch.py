@@ -21,7 +21,7 @@ from tabs._runs_start import SIDE, Start, told
 
 EVERY = 2.0  # seconds between two looks at runs
 LISTED = ["name", "state", "figure", "updates", "objective", "data"]
-SAID = ["", "it is", "before", "after"]
+SAID = ["#", "it is", "before", "after"]
 UNITS = ("step", "epoch", "loss", "grad_norm", "learning_rate", "examples_per_second", "seconds_left", "memory_mb")
 STATES = {
     "running": "training",

@@ -13,4 +13,4 @@ HUB_CACHE = Path(tempfile.mkdtemp(prefix="vlm-lab-hub-"))
 atexit.register(shutil.rmtree, HUB_CACHE, ignore_errors=True)
 os.environ["HF_HUB_CACHE"] = str(HUB_CACHE)
 os.environ["HF_HUB_OFFLINE"] = "1"
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # several workers and their processes share the cores
+os.environ["OMP_NUM_THREADS"] = "1"  # several workers and their processes share the cores

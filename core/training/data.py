@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from core.engine import OnStep
 from core.errors import UserError
 from core.galleries import Gallery
 from core.store import Store
+from core.training import scenes
 from core.training.example import Example
 from core.training.sources import HUB_ROWS, from_hub, from_zip
 
@@ -46,9 +46,8 @@ class Check:
         return "\n".join(lines)
 
     def shown(self, count: int = 6) -> list[Example]:
-        """Some of the usable ones to look at, from all over the data: labels often lie together."""
-        step = max(1, len(self.usable) // count)
-        return self.usable[::step][:count]
+        """Some of the usable ones to look at."""
+        return [self.usable[place] for place in spread(len(self.usable), count)]
 
     def _kinds(self) -> str:
         pictures = len({example.image for example in self.usable})
@@ -79,8 +78,7 @@ def load(
             raise UserError("Galleries are not kept here. Start the lab with --galleries, or upload a zip.")
         return from_gallery(store.open(name))
     if source == "scenes":
-        made: list[Example] = import_module("core.training.scenes").make(into, rows or SCENES, seed, on_step=on_step)
-        return made
+        return scenes.make(into, rows or SCENES, seed, on_step=on_step)
     if source == "zip":
         if file is None:
             raise UserError("Choose the zip with the data.")
@@ -109,6 +107,12 @@ def check(examples: Sequence[Example], objective: type[Objective]) -> Check:
         wanted = ", ".join(objective.needs)
         raise UserError(f"None of the {len(examples):,} examples has all of: {wanted}. Choose other data.")
     return Check(usable, problems)
+
+
+def spread(n: int, most: int) -> list[int]:
+    """At most `most` of n places, evenly from the first to the last: what is alike often lies together."""
+    few = min(n, most)
+    return [round(place * (n - 1) / max(1, few - 1)) for place in range(few)]
 
 
 def split(n: int, config: Config) -> tuple[list[int], list[int]]:

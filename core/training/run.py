@@ -25,7 +25,7 @@ from core.models import Models
 from core.settings import Settings
 from core.training import OBJECTIVES, all_objectives, checkpoints, need_base
 from core.training.card import card, environment
-from core.training.data import split
+from core.training.data import split, spread
 from core.training.features import features, take
 from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.objective import Batch, Example, Learner, Objective
@@ -195,9 +195,8 @@ class _Trainer(transformers.Trainer):  # type: ignore[misc]
     @torch.no_grad()
     def predicted(self, when: str) -> None:
         """Keep what it says now of the same few held-out examples."""
-        asked = spread(
-            len(self.examples), MEASURED
-        )  # more than are kept: a contrastive one chooses among their captions
+        # More are asked than kept: a contrastive one chooses among their captions.
+        asked = spread(len(self.examples), MEASURED)
         examples = [self.examples[place] for place in asked]
         said = self.objective.predict(self.learner(), take(self.held, asked), examples)
         kept = spread(len(asked), SHOWN)
@@ -263,11 +262,6 @@ class _Watch(transformers.TrainerCallback):  # type: ignore[misc]
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         self.trainer.accelerator.wait_for_everyone()
         self.folder.seal(state.global_step)
-
-
-def spread(n: int, most: int) -> list[int]:
-    """At most `most` of n places, evenly: what is alike often lies together."""
-    return [round(place) for place in torch.linspace(0, n - 1, min(n, most)).tolist()]
 
 
 def _pace(every: int) -> int:

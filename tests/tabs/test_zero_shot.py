@@ -11,6 +11,7 @@ from gradio_client.exceptions import AppError
 from safetensors.torch import save_file
 
 from tabs._base import EXAMPLES
+from tests.core.models.test_trained import trained
 
 CAT, DOG = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg")), handle_file(str(EXAMPLES / "dog-german-shepherd.jpg"))
 
@@ -84,11 +85,7 @@ def test_markup_and_odd_text_pass_through_as_text(client):
 
 def test_a_probe_answers_with_its_own_labels(client, settings):
     """A model that a training run made, with other labels, and more of them, than were typed."""
-    run = settings.runs / "20260101-000000-aaaaaaaa"
-    (run / "model").mkdir(parents=True)
-    request = {"objective": "probe", "data": "zip", "settings": {}, "base": "embedded", "name": "three pets"}
-    (run / "request.json").write_text(json.dumps(request))
-    (run / "status.json").write_text('{"state": "finished"}')
+    run = trained(settings.runs, "20260101-000000-aaaaaaaa", "three pets")
     config = {"architectures": ["LinearProbe"], "base": "embedded", "scale": 10.0, "labels": ["dog", "cat", "newt"]}
     (run / "model" / "config.json").write_text(json.dumps(config))
     weights = {"texts": torch.zeros(3, 1000), "weight": torch.zeros(3, 1280), "bias": torch.tensor([0.0, 9.0, 0.0])}

@@ -45,7 +45,7 @@ class MaskedAndMatched(Objective):
     metric = "match accuracy"
     Config = FusionConfig
     about = r"""**Learned:** the shipped fusion transformer, with a head for each loss. **Frozen:** both towers. Of each text 15 %
-of the word pieces are hidden before the text tower reads it. For each picture one text of the batch that is not its own is drawn, and
+of the word pieces are hidden before the text tower reads it. For each picture one text of the batch that says something else than its own is drawn, and
 for each text one picture. The logit $z$ of a match starts as the embedded pair's own, of the
 whole picture and of its likeliest place. **Loss**: the sum of both,
 mlm $-\frac{1}{m}\sum_{\text{hidden}}\log p(w\mid\text{the other words, the picture})$ and

@@ -11,8 +11,9 @@ import torch
 
 from core.errors import UserError
 from core.training import checkpoints
+from core.training.data import spread
 from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED
-from core.training.run import _Trainer, execute, spread
+from core.training.run import _Trainer, execute
 from tests.core.training.toy import asked, figures, same, toy  # noqa: F401  a fixture
 
 

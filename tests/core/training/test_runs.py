@@ -392,18 +392,12 @@ time.sleep(600)
 """
 
 
-@pytest.fixture
-def one_thread(monkeypatch):
-    """Two would get in the way of each other, and of other tests, on a small machine."""
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-
-
 def over(runs, id):
     wait(lambda: runs.get(id).state != RUNNING, 180)
     return runs.get(id)
 
 
-def test_killed_app_and_killed_trainer_lose_nothing(place, examples, toy, one_thread):  # noqa: F811
+def test_killed_app_and_killed_trainer_lose_nothing(place, examples, toy):  # noqa: F811
     """kill -9 of the app: the run goes on, and the next app finds it. kill -9 of the trainer at a random update: resumed, it
     gives what a run left alone gives."""
     app = subprocess.Popen([sys.executable, "-c", APP, str(place)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -428,7 +422,7 @@ def test_killed_app_and_killed_trainer_lose_nothing(place, examples, toy, one_th
     same(figures(runs.folder(id)), figures(runs.folder(alone)))
 
 
-def test_a_cancelled_run_is_a_model_that_the_lab_can_use(place, engine, one_thread):
+def test_a_cancelled_run_is_a_model_that_the_lab_can_use(place, engine):
     from core.models import Models
 
     runs = Runs(place, device="cpu")
