@@ -1,4 +1,4 @@
-"""Runs as the page sees them. Most tests put an idle process in the trainer's place; those at the end let it train."""
+"""Runs as the page sees them, with an idle process in the trainer's place."""
 
 import json
 import os
@@ -7,22 +7,19 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
-import psutil
 import pytest
 
-from core.bundled import bundled
 from core.errors import UserError
-from core.training.data import from_gallery, load
+from core.training.data import load
 from core.training.folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, Request
 from core.training.process import Process
 from core.training.runs import Runs
-from tests.core.training.toy import LONG, ToyRuns, figures, numbers, same, toy  # noqa: F401  a fixture
+from tests.core.training.toy import toy, wait  # noqa: F401  a fixture
 
 ROOT = Path(__file__).parents[3]
 ODD = [
@@ -46,28 +43,11 @@ class IdleRuns(Runs):
         return [sys.executable, "-c", code]
 
 
-def wait(until, seconds=60):
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, "nothing came of it"
-        time.sleep(0.01)
-
-
 def kill(runs, id):
     row = runs._table.row(id)
     if row and row.process and row.process.lives and row.pid != os.getpid():
         os.kill(row.pid, signal.SIGKILL)
         wait(lambda: not row.process.lives)
-
-
-@pytest.fixture
-def place(tmp_path):
-    return tmp_path / "runs"
-
-
-@pytest.fixture
-def examples(tmp_path):
-    return numbers(tmp_path / "numbers")
 
 
 @pytest.fixture
@@ -377,67 +357,3 @@ def test_a_place_that_cannot_be_used_is_told(tmp_path, toy):  # noqa: F811
     (place / "runs.sqlite").write_bytes(b"no table" * 100)
     with pytest.raises(UserError, match="cannot be used"):
         Runs(place).list()
-
-
-# Here processes do train.
-
-APP = """import sys, time
-from pathlib import Path
-from core.training.folder import Request
-from tests.core.training import toy
-toy.only_toy()
-place = Path(sys.argv[1])
-print(toy.ToyRuns(place, device="cpu").start(Request(**toy.LONG), toy.numbers(place.parent / "numbers")), flush=True)
-time.sleep(600)
-"""
-
-
-def over(runs, id):
-    wait(lambda: runs.get(id).state != RUNNING, 180)
-    return runs.get(id)
-
-
-def test_killed_app_and_killed_trainer_lose_nothing(place, examples, toy):  # noqa: F811
-    """kill -9 of the app: the run goes on, and the next app finds it. kill -9 of the trainer at a random update: resumed, it
-    gives what a run left alone gives."""
-    app = subprocess.Popen([sys.executable, "-c", APP, str(place)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    id = app.stdout.readline().strip()
-    app.kill()
-    app.wait()
-    runs = ToyRuns(place, device="cpu")
-    assert runs.get(id).state == RUNNING
-    assert runs.start(Request(**LONG), examples) == id  # the click that seemed to be lost
-    step = random.randint(50, 600)
-    wait(lambda: runs.get(id).step >= step or runs.get(id).state != RUNNING, 180)
-    assert runs.get(id).state == RUNNING, runs.log(id)
-    process = runs.folder(id).process()
-    os.kill(process.pid, signal.SIGKILL)
-    wait(lambda: not process.lives)
-    assert runs.get(id).state == INTERRUPTED
-    runs.resume(id)
-    assert over(runs, id).state == FINISHED, runs.log(id)
-    alone = runs.start(Request(**{**LONG, "name": "alone"}), examples)
-    assert over(runs, alone).state == FINISHED, runs.log(alone)
-    assert runs.get(id).step == 1000
-    same(figures(runs.folder(id)), figures(runs.folder(alone)))
-
-
-def test_a_cancelled_run_is_a_model_that_the_lab_can_use(place, engine):
-    from core.models import Models
-
-    runs = Runs(place, device="cpu")
-    id = runs.start(
-        Request("contrastive", "gallery", {"steps": 20_000, "batch": 8}, name="long"), from_gallery(bundled())[:12]
-    )
-    models = Models(engine, runs=place)
-    wait(lambda: runs.get(id).step >= 5, 180)
-    assert "long" not in [spec.id for spec in models.specs()]
-    runs.cancel(id)
-    assert over(runs, id).state == CANCELLED, runs.log(id)
-    wait(lambda: not psutil.pid_exists(runs._table.row(id).pid))  # and it leaves no process behind
-    assert "long" in [spec.id for spec in models.specs()]
-    assert models.embed_texts("long", ["a cat"]).shape[0] == 1
-    runs.delete(id)
-    assert "long" not in [spec.id for spec in models.specs()]
-    with pytest.raises(UserError, match="There is no model called 'long'"):
-        models.embed_texts("long", ["a dog"])

@@ -1,6 +1,7 @@
 """An objective that trains in a moment: a line through numbers, with dropout, so that random numbers matter."""
 
 import json
+import time
 from dataclasses import dataclass
 
 import pytest
@@ -119,3 +120,10 @@ def same(one, other):
     assert [row.keys() for row in one] == [row.keys() for row in other]
     for row, twin in zip(one, other, strict=True):
         assert row == pytest.approx(twin, abs=1e-4)
+
+
+def wait(until, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, "nothing came of it"
+        time.sleep(0.01)
