@@ -26,6 +26,7 @@ from core.training.runs import Runs
 from core.web import BodyLimit
 from tabs import _admin, all_tabs
 from tabs._base import Lab, Page
+from web.requests import RequestCheck
 
 ASSETS = Path(__file__).parent / "assets"
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # the visitor's own: none is fetched
@@ -88,11 +89,13 @@ def launch_options(lab: Lab) -> dict[str, Any]:
         "max_file_size": UPLOAD_BYTES,
         "footer_links": ["api", "settings"],
     }
-    served: dict[str, Any] = {"middleware": [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]}
+    stack = [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]
+    served: dict[str, Any] = {"middleware": stack}
     if lab.door:
         admin = _admin.site(lab, options)
-        served["middleware"].append(Middleware(AdminGate, admin=admin, door=lab.door))
+        stack.append(Middleware(AdminGate, admin=RequestCheck(admin), door=lab.door))
         served["lifespan"] = admin.router.lifespan_context
+    stack.append(Middleware(RequestCheck))
     return {**options, "app_kwargs": served}
 
 

@@ -28,6 +28,7 @@ from core.models.base import Model
 from core.settings import Settings
 from core.store import Store
 from core.training.runs import Runs
+from web.queue import supervise
 
 log = logging.getLogger("vlm_lab")
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
@@ -56,11 +57,16 @@ class Tab:
 
 
 class Page(gr.Blocks):
-    """Blocks that take files as uploads only.
+    """Blocks that take files as uploads only, and whose queue is kept running.
 
     Gradio checks the path of a file only where its JSON carries a "meta" mark, which gr.Image does not ask for, so
     that a picture anywhere on this disk could be named; and it downloads a path that is a link.
     """
+
+    def queue(self, *args: Any, **kwargs: Any) -> Page:
+        super().queue(*args, **kwargs)
+        supervise(self)
+        return self
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
         values = list(inputs)

@@ -37,16 +37,20 @@ def layer(module):
 
 
 @pytest.mark.parametrize(
-    "path", sorted([*ROOT.glob("core/**/*.py"), *ROOT.glob("tabs/**/*.py")]), ids=lambda p: str(p.relative_to(ROOT))
+    "path",
+    sorted(path for package in ("core", "tabs", "web") for path in ROOT.glob(f"{package}/**/*.py")),
+    ids=lambda p: str(p.relative_to(ROOT)),
 )
 def test_imports_run_one_way(path):
     modules = set(imported(path))
     tops = {module.split(".")[0] for module in modules}
     if path.is_relative_to(ROOT / "core"):
-        assert not tops & {"gradio", "tabs", "app"}
+        assert not tops & {"gradio", "web", "tabs", "app"}
         own = layer(".".join(path.relative_to(ROOT).with_suffix("").parts))
         above = [module for module in modules if own is not None and (row := layer(module)) is not None and row < own]
         assert not above
+    elif path.is_relative_to(ROOT / "web"):
+        assert not tops & {"torch", "transformers", "tabs", "app"}
     else:
         assert not tops & {"torch", "transformers", "app"}
         assert not [m for m in modules if m.startswith("tabs.") and not m.startswith("tabs._")]  # those are shared
