@@ -16,19 +16,21 @@ from starlette.middleware import Middleware
 from core import images
 from core.admin_door import Door
 from core.admin_gate import ADMIN_PATH, AdminGate
-from core.bundled import bundled
+from core.assets import ASSETS
+from core.data.bundled import bundled
+from core.data.store import Store
 from core.engine import Engine
 from core.errors import UserError
-from core.models import EMBEDDED, Models
+from core.models.family import EMBEDDED
+from core.models.inference import Models
 from core.settings import ADMIN_VARIABLE, Settings
-from core.store import Store
-from core.training.runs import Runs
+from core.training.supervisor.runs import Runs
 from core.web import BodyLimit
-from tabs import _admin, all_tabs
+from tabs import all_tabs
 from tabs._base import Lab, Page
+from tabs.admin import page as _admin
 from web.requests import RequestCheck
 
-ASSETS = Path(__file__).parent / "assets"
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # the visitor's own: none is fetched
 MONO = ("ui-monospace", "Consolas", "monospace")
 JSON_BYTES, UPLOAD_BYTES = 2 * 2**20, 600 * 2**20  # a zip of pictures may be large; nothing else may

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from PIL.Image import Image
 
-from core import bank
+from core.data import bank
 from core.engine import Engine
-from core.models import CAPTIONER, EMBEDDED, Models
+from core.models.family import CAPTIONER, EMBEDDED
+from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import asif, magic
 

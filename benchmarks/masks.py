@@ -6,7 +6,7 @@ import numpy as np
 from PIL.Image import Image
 
 from benchmarks.instances import Instance
-from core.models import Models
+from core.models.inference import Models
 from core.tasks import segmentation
 
 PRESENT, LARGE = 0.02, 0.10  # share of the picture

@@ -22,8 +22,8 @@ from benchmarks import captions, masks, questions
 from benchmarks.instances import read_instances
 from core import images as door
 from core.engine import Engine
-from core.models import Models
-from core.models.base import AnchoredEncoder, Answerer, DualEncoder, Segmenter
+from core.models.abilities import AnchoredEncoder, Answerer, DualEncoder, Segmenter
+from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import magic, retrieval, zero_shot
 
@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="write the figures here")
     args = parser.parse_args()
     models, coco = Models(Engine(Settings()), args.models), Coco.read(args.coco)
-    able = [part for part in args.only or PARTS if issubclass(models.adapter(args.model), PARTS[part][1])]
+    able = [part for part in args.only or PARTS if issubclass(models.catalog.adapter(args.model), PARTS[part][1])]
     figures = {part: PARTS[part][0](models, args.model, coco) for part in able}
     print(f"{args.model} on {len(coco.images)} pictures")
     for part, values in figures.items():

@@ -9,7 +9,7 @@ import numpy as np
 from PIL.Image import Image
 
 from benchmarks.instances import Instance
-from core.models import Models
+from core.models.inference import Models
 from core.tasks import vqa
 
 SMALLEST = 0.01  # share of the picture

@@ -23,7 +23,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/speed.py` works too
 
 from core.engine import Engine
-from core.models import CAPTIONER, EMBEDDED, Models
+from core.models.family import CAPTIONER, EMBEDDED
+from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import magic
 
@@ -47,7 +48,7 @@ def random_gpt2(shrink: int) -> Any:
     import torch
     from transformers import GPT2Config, GPT2LMHeadModel
 
-    from core.models.gpt2 import GPT2
+    from core.models.families.gpt2 import GPT2
 
     torch.manual_seed(0)
     words = 50_256 // shrink
@@ -63,7 +64,7 @@ def random_clip(shrink: int) -> Any:
     from tokenizers.processors import TemplateProcessing
     from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
-    from core.models.clip import CLIP
+    from core.models.families.clip import CLIP
 
     torch.manual_seed(1)
     words = 49_406 // shrink
@@ -153,7 +154,7 @@ def magic_ratio(pictures: int, shrink: int = 1) -> dict[str, float]:
 
 def embedded_rate(pictures: int) -> dict[str, float]:
     """Captions a second by the embedded pair, as published and by default, after a first one."""
-    from core.bundled import bundled
+    from core.data.bundled import bundled
 
     models = Models(Engine(Settings(cache_mb=0)))
     images = [Image.open(item.path).convert("RGB") for item in bundled().items[: pictures + 1]]

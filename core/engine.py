@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import torch
 
 OnStep = Callable[[int, int], None]  # (done, total)
+Key = tuple[str, str]  # a model's name and its weights' revision
 
 
 class Resident(Protocol):
@@ -80,7 +81,7 @@ class Engine:
         self.cache = ArrayCache(settings.cache_mb * 2**20)
         self._wanted = settings.device
         self._device: Device | None = None
-        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        self._slots: OrderedDict[Key, _Slot] = OrderedDict()
         self._loading = threading.Lock()  # building a model patches state of the whole process
         self._state = threading.Lock()  # guards _slots
         self._gate = threading.Lock()  # one job on the device
@@ -93,12 +94,12 @@ class Engine:
         return self._device
 
     @property
-    def resident(self) -> list[str]:
+    def resident(self) -> list[Key]:
         """Keys of the loaded models, least recently used first."""
         with self._state:
             return list(self._slots)
 
-    def call(self, key: str, load: Load, method: str, *args: Any) -> Any:
+    def call(self, key: Key, load: Load, method: str, *args: Any) -> Any:
         """`model.method(*args)` on the device, alone. Arguments and result must pickle (ZeroGPU forks).
 
         Raises UserError when memory runs out.
@@ -113,7 +114,7 @@ class Engine:
 
     def map(
         self,
-        key: str,
+        key: Key,
         load: Load,
         method: str,
         items: Sequence[Any],
@@ -151,7 +152,7 @@ class Engine:
             yield result
 
     @contextmanager
-    def lease(self, key: str, load: Load) -> Iterator[Any]:
+    def lease(self, key: Key, load: Load) -> Iterator[Any]:
         """The model, loaded if need be, and safe from eviction until the block ends."""
         with self._loading:
             with self._state:
@@ -169,7 +170,7 @@ class Engine:
             with self._state:
                 slot.users -= 1
 
-    def unload(self, key: str) -> bool:
+    def unload(self, key: Key) -> bool:
         """Drop a model nobody is using; False if it is in use or not loaded."""
         with self._state:
             if key not in self._slots or self._slots[key].users:
@@ -185,11 +186,11 @@ class Engine:
 
             getattr(torch, self._device.name).empty_cache()
 
-    def _alone(self, key: str, load: Load, method: str, *args: Any) -> Any:
+    def _alone(self, key: Key, load: Load, method: str, *args: Any) -> Any:
         with self._gate:
             return self._on_device(key, load, method, *args)
 
-    def _invoke(self, key: str, load: Load, method: str, *args: Any) -> Any:
+    def _invoke(self, key: Key, load: Load, method: str, *args: Any) -> Any:
         import torch
 
         with self.lease(key, load) as model, torch.inference_mode():

@@ -20,7 +20,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from core.models.embedded import ASSETS, EmbeddedPair, text_tower
+from core.assets import EMBEDDED_FOLDER
+from core.models.embedded.pair import EmbeddedPair
+from core.models.layers.towers import text_tower
 
 
 def main() -> None:
@@ -41,9 +43,9 @@ def main() -> None:
         texts = torch.nn.functional.normalize(photos + glosses, dim=1)
         mean = texts.mean(0)
         centred = torch.nn.functional.normalize(texts - mean, dim=1)
-    save_file({"text": centred.clone(), "text_mean": mean.clone()}, ASSETS / "anchors.safetensors")
+    save_file({"text": centred.clone(), "text_mean": mean.clone()}, EMBEDDED_FOLDER / "anchors.safetensors")
     rows = ",\n".join(json.dumps(anchor, ensure_ascii=False) for anchor in anchors)
-    (ASSETS / "anchors.json").write_text(f"[\n{rows}\n]\n")
+    (EMBEDDED_FOLDER / "anchors.json").write_text(f"[\n{rows}\n]\n")
 
 
 def class_names() -> list[str]:

@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from core import bank
+from core.data import bank
 from core.engine import Engine
-from core.models import CAPTIONER, Models
+from core.models.family import CAPTIONER
+from core.models.inference import Models
 from core.settings import Settings
 from recipes.captioner import read
 

@@ -19,22 +19,23 @@ import numpy as np
 import torch
 
 from core import images as door
+from core.assets import EMBEDDED_FOLDER, GALLERY_FOLDER
 from core.engine import Engine
-from core.models import EMBEDDED, Models
-from core.models.embedded import ASSETS
+from core.models.family import EMBEDDED
+from core.models.inference import Models
 from core.settings import Settings
 from core.tasks.zero_shot import label_vectors
 
-GALLERY = ASSETS.parent / "gallery"
-
 
 def main() -> None:
-    rows = list(csv.DictReader((GALLERY / "objects.csv").open(encoding="utf-8")))
+    rows = list(csv.DictReader((GALLERY_FOLDER / "objects.csv").open(encoding="utf-8")))
     shown = [set(row["objects"].split(";")) - {""} for row in rows]
     nouns = sorted(set().union(*shown))
     truth = torch.tensor([[noun in seen for noun in nouns] for seen in shown])
     models = Models(Engine(Settings()))
-    pictures = models.embed_images(EMBEDDED, [door.read(GALLERY / "pictures" / row["file"]).image for row in rows])
+    pictures = models.embed_images(
+        EMBEDDED, [door.read(GALLERY_FOLDER / "pictures" / row["file"]).image for row in rows]
+    )
     cosines = torch.from_numpy(np.asarray(pictures @ label_vectors(models, EMBEDDED, nouns).T)).double()
     scale, bias = fit(lambda x: torch.nn.functional.binary_cross_entropy_with_logits(
         x[0] * cosines + x[1], truth.double()), [10.0, -4.0])  # fmt: skip
@@ -46,7 +47,7 @@ def main() -> None:
     print(f"presence: sigmoid({scale:.2f} * cosine + {bias:.2f})")
     print(f"softmax: scale {softmax:.2f}; first choice right for {top:.2f} of {int(single.sum())} pictures")
     figures = {"presence": {"scale": round(scale, 3), "bias": round(bias, 3)}, "softmax": {"scale": round(softmax, 3)}}
-    (ASSETS / "calibration.json").write_text(json.dumps(figures, indent=1) + "\n")
+    (EMBEDDED_FOLDER / "calibration.json").write_text(json.dumps(figures, indent=1) + "\n")
 
 
 def fit(loss, start: list[float]) -> list[float]:  # noqa: ANN001

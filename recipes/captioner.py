@@ -1,10 +1,10 @@
 """Train assets/captioner, the small GPT-2 that writes captions and has never seen a picture.
 
-    python -m recipes.captioner CAPTIONS.txt.gz --work FOLDER
+    python -m recipes.captioner CAPTIONS.txt.gz --work CAPTIONER_FOLDER
 
 Any gzipped text will do, one caption a line (here 46,027 of COCO's training part). One line in fifty is held out. The loss
 is SimCTG's (Su et al., arXiv 2202.06417), as MaGiC has it: likelihood, plus a contrastive term that keeps the hidden states
-of a caption's tokens apart. FOLDER takes the checkpoints; run it again to go on after an interruption. About an hour on
+of a caption's tokens apart. CAPTIONER_FOLDER takes the checkpoints; run it again to go on after an interruption. About an hour on
 two cores.
 """
 
@@ -24,7 +24,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch.nn import functional as F
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from core.models.gpt2 import FOLDER
+from core.assets import CAPTIONER_FOLDER
 from recipes._training import train
 
 END = "<|endoftext|>"  # begins a caption and ends it, as in GPT-2 and in MaGiC's checkpoints
@@ -46,8 +46,8 @@ def main() -> None:
     rows = [encoded(tokenizer, caption) for caption in training]
     options = {"learning_rate": 1e-3, "per_device_train_batch_size": 64, "num_train_epochs": args.epochs}
     train(model, loss, rows, args.work / "captioner-run", collate, **options)
-    model.half().save_pretrained(FOLDER)
-    tokenizer.save_pretrained(FOLDER)
+    model.half().save_pretrained(CAPTIONER_FOLDER)
+    tokenizer.save_pretrained(CAPTIONER_FOLDER)
     apart = [encoded(tokenizer, caption) for caption in held_out]
     print(
         "held-out perplexity:", perplexity(model.float(), apart), "of a 3-gram model:", Trigrams(rows).perplexity(apart)

@@ -5,9 +5,9 @@
 Run it after any change to the gallery's pictures, its captions or the embedded model. Half a minute on two cores.
 """
 
-from core.bundled import freeze
+from core.data.bundled import freeze
 from core.engine import Engine
-from core.models import Models
+from core.models.inference import Models
 from core.settings import Settings
 
 if __name__ == "__main__":

@@ -9,15 +9,16 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from core.bundled import bundled
-from core.models.embedded import ASSETS, EmbeddedPair
+from core.assets import EMBEDDED_FOLDER
+from core.data.bundled import bundled
+from core.models.embedded.pair import EmbeddedPair
 
 
 def main() -> None:
-    pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+    pair = EmbeddedPair.load(EMBEDDED_FOLDER, torch.device("cpu"), torch.float32)
     with torch.inference_mode():
         vectors = [pair.image_vector(Image.open(item.path).convert("RGB")) for item in bundled().items]
-    save_file({"mean": torch.cat(vectors).mean(0)}, ASSETS / "image_mean.safetensors")
+    save_file({"mean": torch.cat(vectors).mean(0)}, EMBEDDED_FOLDER / "image_mean.safetensors")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-ASSETS = Path(__file__).parents[1] / "assets"
+from core.assets import ASSETS
+
 STATEMENTS = Path(__file__).with_name("gallery_statements.md")
 
 HEAD = """# Where every file here comes from

@@ -7,7 +7,7 @@ import csv
 import numpy as np
 from PIL import Image
 
-from core.bundled import FOLDER as GALLERY
+from core.assets import GALLERY_FOLDER
 from recipes.scenes import SIDE, is_apart
 
 PROMPTS = 4
@@ -17,7 +17,7 @@ class Photos:
     """Picture i at SIDE x SIDE, and PROMPTS nouns: up to half of them seen in it, the others not."""
 
     def __init__(self, apart: bool = False) -> None:
-        with open(GALLERY / "objects.csv", newline="") as table:
+        with open(GALLERY_FOLDER / "objects.csv", newline="") as table:
             rows = [
                 (row["file"], [noun for noun in row["objects"].split(";") if noun]) for row in csv.DictReader(table)
             ]
@@ -28,7 +28,7 @@ class Photos:
         return len(self.rows)
 
     def image(self, row: int) -> Image.Image:
-        with Image.open(GALLERY / "pictures" / self.rows[row][0]) as file:
+        with Image.open(GALLERY_FOLDER / "pictures" / self.rows[row][0]) as file:
             return file.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
 
     def phrases(self, row: int) -> list[tuple[str, bool]]:

@@ -19,8 +19,8 @@ from zlib import crc32
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from core.bundled import FOLDER as GALLERY
-from core.models._measured import colour_words
+from core.assets import GALLERY_FOLDER
+from core.models.embedded.measured import colour_words
 
 SIDE = 448
 PACKAGE = "tuxpaint-stamps-default"
@@ -67,9 +67,9 @@ class Composer:
         for stamp in self.stamps:
             self.by_name.setdefault(stamp.name, []).append(stamp)
         self.names = sorted(self.by_name)
-        with open(GALLERY / "captions.csv", newline="") as table:  # some of the gallery are cut-outs on grey
+        with open(GALLERY_FOLDER / "captions.csv", newline="") as table:  # some of the gallery are cut-outs on grey
             photos = [row["file"] for row in csv.DictReader(table) if PACKAGE not in row["source"]]
-        self.backgrounds = [GALLERY / "pictures" / name for name in photos if is_apart(name) == apart]
+        self.backgrounds = [GALLERY_FOLDER / "pictures" / name for name in photos if is_apart(name) == apart]
 
     def scene(self, seed: int, kinds: Sequence[float] = (0.45, 0.35, 0.2)) -> Scene:
         """One to len(kinds) kinds of thing, that often; one to MOST of each, mostly one."""

@@ -1,12 +1,12 @@
 """Train assets/segmentation, the decoder that sharpens a phrase's similarity maps into masks.
 
-    python -m recipes.segmentation --work FOLDER
+    python -m recipes.segmentation --work SEGMENTATION_FOLDER
 
 Two stages: composed scenes, whose masks are exact; then these mixed with photographs of the demo gallery. What those
 show is known, but not where: where it does show something, the mask is that of the plain similarity map, spread and
 cut at CUT of its peak; where it does not, it is empty. That teaches the decoder what photographs are like.
 
-FOLDER takes the package of cut-outs, features and checkpoints (about 4 GB); run it again to go on after an
+SEGMENTATION_FOLDER takes the package of cut-outs, features and checkpoints (about 4 GB); run it again to go on after an
 interruption. About 90 minutes on two cores.
 """
 
@@ -21,9 +21,10 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from core.models._decoder import FOLDER, MapDecoder, MapDecoderConfig
-from core.models._dense import CHANNELS, MAPS, look, phrase_maps
-from core.models.embedded import ASSETS, EmbeddedPair
+from core.assets import EMBEDDED_FOLDER, SEGMENTATION_FOLDER
+from core.models.embedded.pair import EmbeddedPair
+from core.models.layers.dense_features import CHANNELS, MAPS, look, phrase_maps
+from core.models.layers.mask_decoder import MapDecoder, MapDecoderConfig
 from core.training.losses import mask_losses
 from recipes._training import Row, filled, train
 from recipes.photos import PROMPTS, Photos
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=SCENES)
     parser.add_argument("--epochs", type=float, default=3)
     args = parser.parse_args()
-    pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+    pair = EmbeddedPair.load(EMBEDDED_FOLDER, torch.device("cpu"), torch.float32)
     arrays = filled(args.work / "segmentation", args.scenes, Rows(pair, Composer(args.work)))
     torch.manual_seed(0)
     decoder = MapDecoder(MapDecoderConfig())
@@ -55,7 +56,7 @@ def main() -> None:
     train(decoder, loss, mixed, args.work / "segmentation-mixed-run", collate, **options)
     # Halfway between both stages (Wortsman et al., arXiv 2109.01903): the second alone claims too much of what is absent.
     decoder.load_state_dict({name: (weight + composed[name]) / 2 for name, weight in decoder.state_dict().items()})
-    decoder.half().save_pretrained(FOLDER)
+    decoder.half().save_pretrained(SEGMENTATION_FOLDER)
     apart = filled(args.work / "segmentation-apart", APART, Rows(pair, Composer(args.work, apart=True)))
     print("scenes kept apart:", figures(decoder.float(), Scenes(apart)))
 

@@ -1,8 +1,8 @@
 """Train assets/vqa, the small ViLT that answers questions over the vision tower's grid. After `recipes.segmentation`.
 
-    python -m recipes.vqa --work FOLDER
+    python -m recipes.vqa --work VQA_FOLDER
 
-Questions are written about the composed scenes of recipes/segmentation.py, whose features are read from FOLDER, and,
+Questions are written about the composed scenes of recipes/segmentation.py, whose features are read from VQA_FOLDER, and,
 so that "is there a ...?" is learned on photographs too, about the nouns listed by eye for the demo gallery. Run it
 again to go on after an interruption. About forty minutes on one core.
 """
@@ -19,10 +19,10 @@ import torch
 from torch.nn import functional as F
 
 from benchmarks.questions import plural
-from core.models._dense import CHANNELS, phrase_maps
-from core.models._embedded_answers import FOLDER
-from core.models._reader import ANSWERS, PATCH, SIDES, GridReader, GridReaderConfig, about_phrase
-from core.models.embedded import ASSETS, EmbeddedPair
+from core.assets import EMBEDDED_FOLDER, VQA_FOLDER
+from core.models.embedded.pair import EmbeddedPair
+from core.models.layers.dense_features import CHANNELS, phrase_maps
+from core.models.layers.fusion_transformer import ANSWERS, PATCH, SIDES, GridReader, GridReaderConfig, about_phrase
 from recipes._training import Row, filled, train
 from recipes.photos import Photos
 from recipes.scenes import MOST, SIDE, Composer, Scene
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=SCENES)
     parser.add_argument("--epochs", type=float, default=2.5)
     args = parser.parse_args()
-    pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+    pair = EmbeddedPair.load(EMBEDDED_FOLDER, torch.device("cpu"), torch.float32)
     scenes = _prepared(pair, args.work, "segmentation", args.scenes, apart=False)
     photos = filled(args.work / "vqa-photos", len(Photos()), PhotoRows(pair), every=20)
     torch.manual_seed(0)
@@ -51,7 +51,7 @@ def main() -> None:
     questions = Questions(pair, scenes, photos, Composer(args.work))
     options = {"learning_rate": 1e-3, "per_device_train_batch_size": 32, "num_train_epochs": args.epochs}
     train(reader, loss, questions, args.work / "vqa-run", questions.collate, **options)
-    reader.half().save_pretrained(FOLDER)
+    reader.half().save_pretrained(VQA_FOLDER)
     apart = _prepared(pair, args.work, "segmentation-apart", APART, apart=True)
     print("scenes kept apart:", figures(reader.float(), Questions(pair, apart, {}, Composer(args.work, apart=True))))
 

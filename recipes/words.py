@@ -15,7 +15,7 @@ import re
 from pathlib import Path
 
 from benchmarks.questions import plural
-from core.models._embedded_answers import FOLDER
+from core.assets import VQA_FOLDER
 
 
 def main() -> None:
@@ -33,7 +33,7 @@ def main() -> None:
         json.dumps({"word": word, "kinds": sorted(set(names)), "count": count(word, text)})
         for word, names in kinds.items()
     )
-    (FOLDER / "words.json").write_text(f"[\n{rows}\n]\n")
+    (VQA_FOLDER / "words.json").write_text(f"[\n{rows}\n]\n")
 
 
 def count(word: str, text: str) -> int:

@@ -9,6 +9,6 @@ from tabs._base import Tab
 
 
 def all_tabs() -> list[Tab]:
-    """The TAB of every module here whose name does not begin with `_`, by order, then id."""
-    tabs = [module.TAB for module in discover(sys.modules[__name__])]
+    """The TAB of every module here that has one and whose name does not begin with `_`, by order, then id."""
+    tabs = [module.TAB for module in discover(sys.modules[__name__]) if hasattr(module, "TAB")]
     return sorted(tabs, key=lambda tab: (tab.order, tab.id))

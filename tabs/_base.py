@@ -20,14 +20,14 @@ from gradio.utils import get_upload_folder
 
 from core import images
 from core.admin_door import Door
+from core.data.galleries import Gallery
+from core.data.store import Store
 from core.engine import OnStep
 from core.errors import UserError
-from core.galleries import Gallery
-from core.models import Models
-from core.models.base import Model
+from core.models.abilities import Model
+from core.models.inference import Models
 from core.settings import Settings
-from core.store import Store
-from core.training.runs import Runs
+from core.training.supervisor.runs import Runs
 from web.queue import supervise
 
 log = logging.getLogger("vlm_lab")
@@ -163,12 +163,12 @@ class ModelPicker(gr.Dropdown):
 
 def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: str = "Model") -> gr.Dropdown:
     """All models with the ability `needs`, or one of them; the one that --profile asks for is chosen."""
-    specs = lab.models.specs(needs)
+    specs = lab.models.catalog.specs(needs)
     published = [spec.id for spec in specs if spec.family != "embedded" and spec.path is None]
     default = published[0] if lab.settings.profile == "hub" and published else specs[0].id
 
     def choices() -> list[tuple[str, str]]:
-        return [(lab.models.label(spec.id), spec.id) for spec in lab.models.specs(needs)]
+        return [(lab.models.catalog.label(spec.id), spec.id) for spec in lab.models.catalog.specs(needs)]
 
     picker = ModelPicker(
         choices(),
@@ -190,9 +190,11 @@ def whole(number: float, name: str) -> int:
 
 def fetch_model(lab: Lab, name: str, progress: gr.Progress) -> None:
     """Have the chosen model on this machine, with its download shown as it goes."""
-    if lab.models.path(name) is None:
+    if lab.models.catalog.path(name) is None:
         progress(0, desc=f"Downloading {name}")
-        lab.models.fetch(name, lambda done, total: progress((done, total), desc=f"Downloading {name}", unit="bytes"))
+        lab.models.catalog.fetch(
+            name, lambda done, total: progress((done, total), desc=f"Downloading {name}", unit="bytes")
+        )
 
 
 def stepper(progress: gr.Progress, what: str) -> Callable[[int, int], None]:

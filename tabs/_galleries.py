@@ -11,10 +11,10 @@ import gradio as gr
 import PIL.Image
 
 from core import images as door
-from core.bundled import NAME as BUNDLED
+from core.data.bundled import NAME as BUNDLED
+from core.data.galleries import AddReport, Gallery
+from core.data.uploads import captions_from, unpack
 from core.errors import UserError
-from core.galleries import AddReport, Gallery
-from core.uploads import captions_from, unpack
 from tabs import _base as base
 
 MINE = "mine"

@@ -7,12 +7,12 @@ from typing import Any
 import gradio as gr
 import PIL.Image
 
-from core.bundled import NAME as BUNDLED
+from core.data.bundled import NAME as BUNDLED
+from core.data.export import csv_text
+from core.data.galleries import Gallery
 from core.errors import UserError
 from core.explain import gallery_map, ranking
-from core.export import csv_text
-from core.galleries import Gallery
-from core.models.base import DualEncoder, Matcher
+from core.models.abilities import DualEncoder, Matcher
 from core.results import Hit
 from core.tasks import retrieval
 from tabs import _base as base

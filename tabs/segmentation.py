@@ -15,7 +15,7 @@ import PIL.Image
 
 from core.errors import UserError
 from core.explain import masks as drawing
-from core.models.base import Refiner, Segmenter
+from core.models.abilities import Refiner, Segmenter
 from core.results import Segmentation
 from core.tasks import segmentation
 from tabs import _base as base

@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 import PIL.Image
 
+from core.data.export import csv_text
 from core.explain import leaning
-from core.export import csv_text
-from core.models.base import Answerer
+from core.models.abilities import Answerer
 from core.tasks import vqa
 from tabs import _base as base
 

@@ -8,10 +8,10 @@ import gradio as gr
 import PIL.Image
 
 from core import images as door
+from core.data.export import csv_text
 from core.errors import UserError
 from core.explain import anchors, matrix, scores
-from core.export import csv_text
-from core.models.base import AnchoredEncoder, Classifier, DualEncoder
+from core.models.abilities import AnchoredEncoder, Classifier, DualEncoder
 from core.results import Classification
 from core.tasks import zero_shot
 from tabs import _base as base
@@ -186,7 +186,7 @@ def _anchor_figure(
     lab: base.Lab, model: str, image: PIL.Image.Image, result: Classification, templates: list[str]
 ) -> Any:
     """For a model with anchors: those behind the best label's similarity."""
-    if not issubclass(lab.models.adapter(model), AnchoredEncoder):
+    if not issubclass(lab.models.catalog.adapter(model), AnchoredEncoder):
         return None
     best = max(range(len(result.labels)), key=lambda i: result.similarities[0][i])
     picture = lab.models.embed_images(model, [image])[0]

@@ -61,9 +61,9 @@ def client(url):
 @pytest.fixture(scope="module")
 def few(settings, tmp_path_factory):
     """Eight captioned pictures, kept as a gallery."""
-    from core.bundled import bundled
-    from core.galleries import Gallery
-    from core.store import Store
+    from core.data.bundled import bundled
+    from core.data.galleries import Gallery
+    from core.data.store import Store
 
     store = Store(settings.galleries, Path(settings.pictures))
     gallery = Gallery("a few to train on", tmp_path_factory.mktemp("few"))

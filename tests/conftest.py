@@ -9,15 +9,15 @@ import torch
 from PIL import Image
 
 from core.engine import Engine
-from core.models import Models
+from core.models.inference import Models
 from core.settings import Settings
 from tests import HUB_CACHE
 from tests.app_fixture import app_lab, client, few, page, settings, url  # noqa: F401  fixtures
-from tests.tiny_answerers import PUBLISHED_ANSWERERS
-from tests.tiny_captioners import PUBLISHED_CAPTIONERS
-from tests.tiny_models import PUBLISHED
-from tests.tiny_segmenters import PUBLISHED_SEGMENTERS
-from tests.tiny_writers import PUBLISHED_WRITERS
+from tests.core.models.families.tiny_answerers import PUBLISHED_ANSWERERS
+from tests.core.models.families.tiny_captioners import PUBLISHED_CAPTIONERS
+from tests.core.models.families.tiny_models import PUBLISHED
+from tests.core.models.families.tiny_segmenters import PUBLISHED_SEGMENTERS
+from tests.core.models.families.tiny_writers import PUBLISHED_WRITERS
 
 torch.set_num_threads(1)
 
@@ -56,7 +56,7 @@ def engine():
 @pytest.fixture
 def models(hub_cache, engine, monkeypatch, tmp_path):
     """The lab's models over that cache; the commits pinned for the real hub are laid aside."""
-    monkeypatch.setattr("core.models.REVISIONS", tmp_path / "revisions.json")
+    monkeypatch.setattr("core.models.catalog.REVISIONS", tmp_path / "revisions.json")
     return Models(engine)
 
 

@@ -1,6 +1,7 @@
 """The promises of the tree: which way imports run, and that one new file is enough for a tab or a task."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,58 +11,110 @@ from PIL import Image
 import app
 import core.tasks
 import tabs
-from core.models import EMBEDDED, Models
+from core.models.family import EMBEDDED
+from core.models.inference import Models
 from core.registry import discover
 from core.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 DROPINS = Path(__file__).parent / "dropins"
-# Inside core, lower rows never import from higher ones; what is in no row is for all.
-LAYERS = (("training", "tasks", "explain"), ("galleries", "bundled", "store"), ("models",), ("hub", "engine"), ("cache", "images", "settings"), ("registry", "errors", "results", "export", "web", "admin_door", "admin_gate"))  # fmt: skip
+PACKAGES = ("app", "tabs", "web", "core")  # each may import those after it
+# Inside core a module may import from its own row and from rows after it; what is in no row lies at the root, for all.
+ROWS = (("training",), ("tasks",), ("data", "explain"), ("models",), ("engine",))
+HEAVY = {"torch", "transformers", "datasets", "lancedb"}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+FILES = sorted([ROOT / "app.py", *(path for package in PACKAGES[1:] for path in (ROOT / package).rglob("*.py"))])
+NAMES = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for path in FILES}
+MODULES = {name: path for path, name in NAMES.items()}
+each_file = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 
 
-def imported(path):
-    for node in ast.walk(ast.parse(path.read_text())):
+def for_type_checkers(node):
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+def imports(tree, everywhere):
+    """Names of the modules that are imported: `everywhere`, or only when the file itself is imported."""
+    for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path.name}: relative import"
+            assert not node.level, f"line {node.lineno}: relative import"
             yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (name for alias in node.names if (name := f"{node.module}.{alias.name}") in MODULES)
+        elif everywhere or not (isinstance(node, FUNCTIONS) or for_type_checkers(node)):
+            yield from imports(node, everywhere)
 
 
-def layer(module):
-    parts = module.split(".")
-    name = parts[1] if len(parts) > 1 and parts[0] == "core" else None
-    return next((row for row, names in enumerate(LAYERS) if name in names), None)
+def imported(path, everywhere=True):
+    return set(imports(ast.parse(path.read_text()), everywhere))
 
 
-@pytest.mark.parametrize(
-    "path",
-    sorted(path for package in ("core", "tabs", "web") for path in ROOT.glob(f"{package}/**/*.py")),
-    ids=lambda p: str(p.relative_to(ROOT)),
-)
+def row(name):
+    part = name.split(".")[1] if name.count(".") else ""
+    return next((number for number, parts in enumerate(ROWS) if part in parts), len(ROWS))
+
+
+@each_file
 def test_imports_run_one_way(path):
-    modules = set(imported(path))
-    tops = {module.split(".")[0] for module in modules}
-    if path.is_relative_to(ROOT / "core"):
-        assert not tops & {"gradio", "web", "tabs", "app"}
-        own = layer(".".join(path.relative_to(ROOT).with_suffix("").parts))
-        above = [module for module in modules if own is not None and (row := layer(module)) is not None and row < own]
+    own, names = NAMES[path], imported(path)
+    package = PACKAGES.index(own.split(".")[0])
+    assert not [name for name in names if name.split(".")[0] in PACKAGES[:package]]
+    if own.startswith("core."):
+        assert not {name.split(".")[0] for name in names} & {"gradio", "starlette", "fastapi"}
+        above = [name for name in names if name.startswith("core.") and row(name) < row(own)]
+        peers = [
+            name for name in names if row(name) == row(own) < len(ROWS) and name.split(".")[1] != own.split(".")[1]
+        ]
         assert not above
-    elif path.is_relative_to(ROOT / "web"):
-        assert not tops & {"torch", "transformers", "tabs", "app"}
-    else:
-        assert not tops & {"torch", "transformers", "app"}
-        assert not [m for m in modules if m.startswith("tabs.") and not m.startswith("tabs._")]  # those are shared
+        assert not peers
+
+
+@each_file
+def test_families_share_layers_and_never_import_each_other(path):
+    parts = NAMES[path].split(".")
+    if parts[:2] != ["core", "models"] or len(parts) < 4:
+        return
+    allowed = {"families": (), "layers": (), "embedded": (), "trained": ("embedded",)}[parts[2]]
+    for name in imported(path):
+        where = name.split(".")
+        if where[:2] == ["core", "models"] and len(where) > 3 and where[2] in ("families", "embedded", "trained"):
+            assert where[2] in allowed or (where[2] == parts[2] and parts[2] in ("embedded", "trained")), name
+
+
+@each_file
+def test_tabs_never_import_each_other(path):
+    parts = NAMES[path].split(".")
+    if parts[0] == "tabs" and len(parts) > 1:
+        others = [name.split(".")[1] for name in imported(path) if name.startswith("tabs.")]
+        assert not [other for other in others if other != parts[1] and not other.startswith("_")]
+
+
+def test_the_page_is_laid_out_without_heavy_packages():
+    """app, tabs and web import none of them, not even through what they import: that takes seconds, and a page must not
+    need a model to be built."""
+    reached, todo = {}, [(name, name) for name in MODULES if name.split(".")[0] in PACKAGES[:3]]
+    while todo:
+        name, chain = todo.pop()
+        if name.split(".")[0] in HEAVY:
+            pytest.fail(f"imported at once: {chain}")
+        if name in MODULES and name not in reached:
+            reached[name] = chain
+            packages = [".".join(name.split(".")[:n]) for n in range(1, name.count(".") + 1)]
+            todo += [(other, f"{chain} -> {other}") for other in [*imported(MODULES[name], False), *packages]]
 
 
 def test_heavy_packages_are_imported_on_first_use_only():
-    """Settings, families and tasks can be listed without torch; the page is built in seconds because of it."""
-    import subprocess
-
-    code = "import sys, core.settings, core.models, core.tasks; from core.registry import discover; discover(core.models); discover(core.tasks); print([m for m in ('torch', 'transformers', 'lancedb', 'datasets') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.strip() == "[]"
+    """The same, as it turns out when they are imported; and families and tasks are listed without them."""
+    code = f"""import sys
+from core.models.catalog import discover_families
+from core.registry import discover
+import core.tasks
+discover_families()
+discover(core.tasks)
+print([name for name in {sorted(HEAVY)} if name in sys.modules])"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def drop_in(monkeypatch, package, folder):
@@ -86,6 +139,6 @@ def test_a_task_is_one_new_file(monkeypatch, engine):
     module = {module.__name__: module for module in discover(core.tasks)}["core.tasks.dropped_task"]
     assert "likeness" in core.tasks.TASKS.names()
     models = Models(engine)
-    assert EMBEDDED in [spec.id for spec in models.specs(module.TASK.needs)]
+    assert EMBEDDED in [spec.id for spec in models.catalog.specs(module.TASK.needs)]
     picture = Image.new("RGB", (64, 64), "red")
     assert module.likeness(models, EMBEDDED, picture, picture) == pytest.approx(1, abs=1e-4)

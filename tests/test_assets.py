@@ -6,16 +6,17 @@ from pathlib import Path
 
 from PIL import Image
 
-from core.bundled import FOLDER, bundled, fingerprint
-from core.galleries import Space
-from core.models import EMBEDDED, revision
+from core.assets import ASSETS, GALLERY_FOLDER
+from core.data.bundled import bundled, fingerprint
+from core.data.galleries import Space
+from core.models.catalog import revision
+from core.models.family import EMBEDDED
 
-ASSETS = FOLDER.parent
 OPEN = ("public domain", "CC0", "CC BY", "GPL", "LGPL", "MIT", "BSD")
 
 
 def gallery_rows():
-    with (FOLDER / "captions.csv").open(encoding="utf-8", newline="") as file:
+    with (GALLERY_FOLDER / "captions.csv").open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -28,12 +29,12 @@ def test_every_file_is_named_in_licenses_md():
 def test_the_gallery_is_whole_open_and_captioned():
     rows = gallery_rows()
     assert len(rows) >= 200
-    assert {row["file"] for row in rows} == {path.name for path in (FOLDER / "pictures").iterdir()}
+    assert {row["file"] for row in rows} == {path.name for path in (GALLERY_FOLDER / "pictures").iterdir()}
     assert all(row["licence"].startswith(OPEN) and row["author"] and row["url_or_package"] for row in rows)
     assert not [row["licence"] for row in rows if "NC" in row["licence"] or "ND" in row["licence"]]
     assert len({row["caption"] for row in rows}) == len(rows)
     for row in rows[::20]:
-        with Image.open(FOLDER / "pictures" / row["file"]) as picture:
+        with Image.open(GALLERY_FOLDER / "pictures" / row["file"]) as picture:
             assert max(picture.size) <= 384
             assert not picture.getexif()
 
@@ -46,7 +47,7 @@ def test_shipped_vectors_belong_to_the_shipped_gallery():
 
 
 def test_objects_are_listed_in_the_order_of_the_captions():
-    with (FOLDER / "objects.csv").open(encoding="utf-8", newline="") as file:
+    with (GALLERY_FOLDER / "objects.csv").open(encoding="utf-8", newline="") as file:
         assert [row["file"] for row in csv.DictReader(file)] == [row["file"] for row in gallery_rows()]
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from PIL.Image import Image
 
 from core.explain._style import new_figure, plain
-from core.models.base import Relevance
+from core.models.abilities import Relevance
 
 SHOWN = 8  # words
 

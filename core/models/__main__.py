@@ -6,10 +6,12 @@ import argparse
 import json
 import sys
 
-from core import hub
 from core.engine import Engine
 from core.errors import UserError
-from core.models import FAMILIES, REVISIONS, Models
+from core.models import hub
+from core.models.catalog import REVISIONS
+from core.models.family import FAMILIES
+from core.models.inference import Models
 from core.settings import Settings
 
 
@@ -29,8 +31,8 @@ def main() -> int:
 
 def show(models: Models) -> int:
     rows = [("model", "family", "MB", "licence", "on this machine")]
-    for spec in models.specs():
-        here = "yes" if models.path(spec.id) else "no"
+    for spec in models.catalog.specs():
+        here = "yes" if models.catalog.path(spec.id) else "no"
         rows.append((spec.id, spec.family, f"{spec.megabytes:,}", spec.licence, here))
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     for row in rows:
@@ -41,7 +43,7 @@ def show(models: Models) -> int:
 def pin(models: Models) -> int:
     """Write revisions.json: {id: commit} of every checkpoint whose weights the lab may load. 1 if the hub is out of reach."""
     commits = {}
-    for spec in models.specs():
+    for spec in models.catalog.specs():
         if FAMILIES.get(spec.family).path:  # its weights do not come from the hub
             continue
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.models.base import Model
+from core.models.abilities import Model
 from core.registry import Registry
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.bank import Gram, grams
+from core.data.bank import Gram, grams
 
 SPREAD = 6.0  # words by which two captions may differ in length, as in CIDEr
 

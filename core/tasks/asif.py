@@ -10,14 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from core.bank import KEPT, Bank
+from core.data.bank import KEPT, Bank
+from core.data.galleries import Gallery
 from core.errors import UserError
-from core.galleries import Gallery
-from core.models import EMBEDDED, Models, clean_text
-from core.models.base import AnchoredEncoder
+from core.models.abilities import AnchoredEncoder
+from core.models.family import EMBEDDED
+from core.models.inference import Models
 from core.results import AsifCaption, Candidate
 from core.tasks import TASKS, Task
 from core.tasks._consensus import agreement
+from core.text import clean_text
 
 TASK = TASKS.register("asif", Task("asif", "a caption chosen from a bank, by anchors", AnchoredEncoder))
 
@@ -134,14 +136,15 @@ PROGRAM = """\
 import torch
 from PIL import Image
 
-from core import bank
-from core.models.embedded import ASSETS, EmbeddedPair  # EfficientNet-Lite0 and MiniLM, with 1000 anchors
+from core.data import bank
+from core.assets import EMBEDDED_FOLDER
+from core.models.embedded.pair import EmbeddedPair  # EfficientNet-Lite0 and MiniLM, with 1000 anchors
 from core.tasks._consensus import agreement
 
 k, p = {k}, {p}
 image = Image.open({file}).convert("RGB")
 captions = bank.shipped()
-pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+pair = EmbeddedPair.load(EMBEDDED_FOLDER, torch.device("cpu"), torch.float32)
 with torch.inference_mode():
     nearest = pair.anchor_images([image])[0].clamp_min(0).topk(k)  # the anchors that the picture resembles most
 seen = torch.zeros(1000).scatter(0, nearest.indices, nearest.values**p)
@@ -196,7 +199,7 @@ def _anchored(models: Models, name: str, image: Image, added: Sequence[Image] = 
 
 
 def anchor_names(models: Models, name: str = EMBEDDED) -> list[str]:
-    if not issubclass(models.adapter(name), AnchoredEncoder):
+    if not issubclass(models.catalog.adapter(name), AnchoredEncoder):
         raise UserError(f"{name} has no anchors. Choose the embedded model.")
     names: list[str] = models.detail(name, "anchor_names")
     return names

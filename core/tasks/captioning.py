@@ -8,11 +8,12 @@ from collections.abc import Callable, Sequence
 
 from PIL.Image import Image
 
-from core import bank
+from core.data import bank
 from core.engine import OnStep
 from core.errors import Stopped, UserError
-from core.models import EMBEDDED, Models
-from core.models.base import AttentiveCaptioner, Captioner, Relevance
+from core.models.abilities import AttentiveCaptioner, Captioner, Relevance
+from core.models.family import EMBEDDED
+from core.models.inference import Models
 from core.results import Captioned
 from core.tasks import TASKS, Task, asif, magic
 
@@ -53,7 +54,7 @@ METHODS: dict[str, Method] = {
 
 def methods(models: Models) -> list[str]:
     """The lab's own, and every captioner among the checkpoints."""
-    return [*METHODS, *(spec.id for spec in models.specs(Captioner))]
+    return [*METHODS, *(spec.id for spec in models.catalog.specs(Captioner))]
 
 
 def compare(
@@ -94,7 +95,7 @@ def looked(models: Models, image: Image, found: Sequence[Captioned]) -> Relevanc
         if (
             one.picture == 0
             and one.method not in METHODS
-            and issubclass(models.adapter(one.method), AttentiveCaptioner)
+            and issubclass(models.catalog.adapter(one.method), AttentiveCaptioner)
         ):
             encoding, caption = models.encode(one.method, image), next(iter(one.captions))
             relevance: Relevance = models.call(one.method, "attention", encoding, caption)
@@ -104,7 +105,7 @@ def looked(models: Models, image: Image, found: Sequence[Captioned]) -> Relevanc
 
 def program(models: Models, name: str, file: str) -> str:
     """The shortest program on `transformers` that gives the same captions, as text."""
-    adapter, spec = models.adapter(name), models.spec(name)
+    adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Captioner)
     return f"""\
 import torch
@@ -122,6 +123,6 @@ for caption, confidence in captions.items():
 def _method(models: Models, name: str) -> Method:
     if name in METHODS:
         return METHODS[name]
-    if not issubclass(models.adapter(name), Captioner):
+    if not issubclass(models.catalog.adapter(name), Captioner):
         raise UserError(f"{name} writes no captions. Choose another.")
     return lambda models, images: [models.call(name, "caption", models.encode(name, image)) for image in images]

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL.Image import Image
 
-from core import bank
+from core.data import bank
 from core.errors import UserError
-from core.models import CAPTIONER, EMBEDDED, Models
-from core.models.base import DualEncoder, LanguageModel, Proposal
+from core.models.abilities import DualEncoder, LanguageModel, Proposal
+from core.models.family import CAPTIONER, EMBEDDED
+from core.models.inference import Models
 from core.results import Draft, Step
 from core.tasks import TASKS, Task, asif
 from core.tasks._recall import Recalled
@@ -133,15 +134,15 @@ def _recalled(models: Models, writer: str, image: Image) -> Recalled:
 
 def program(models: Models, scorer: str, writer: str, file: str, rule: Rule) -> str:
     """The shortest program on `transformers` that writes the same tokens, as text; "" where there is none."""
-    eyes = EMBEDDED_EYES if scorer == EMBEDDED else CLIP_EYES if models.spec(scorer).family == "clip" else ""
+    eyes = EMBEDDED_EYES if scorer == EMBEDDED else CLIP_EYES if models.catalog.spec(scorer).family == "clip" else ""
     if not eyes:
         return ""
-    spec = models.spec(writer)
+    spec = models.catalog.spec(writer)
     written = "assets/captioner" if writer == CAPTIONER else str(spec.path or spec.id)
     scale = models.detail(scorer, "scale").scale if rule.scale is None else rule.scale
     return PROGRAM.format(
         file=repr(file),
-        eyes=eyes.replace("{scorer}", str(models.spec(scorer).path or scorer)),
+        eyes=eyes.replace("{scorer}", str(models.catalog.spec(scorer).path or scorer)),
         writer=written,
         k=rule.k,
         alpha=rule.alpha,
@@ -155,9 +156,10 @@ def program(models: Models, scorer: str, writer: str, file: str, rule: Rule) -> 
 
 
 EMBEDDED_EYES = """\
-from core.models.embedded import ASSETS, EmbeddedPair  # EfficientNet-Lite0 and MiniLM, joined by ASIF
+from core.assets import EMBEDDED_FOLDER
+from core.models.embedded.pair import EmbeddedPair  # EfficientNet-Lite0 and MiniLM, joined by ASIF
 
-pair = EmbeddedPair.load(ASSETS, torch.device("cpu"), torch.float32)
+pair = EmbeddedPair.load(EMBEDDED_FOLDER, torch.device("cpu"), torch.float32)
 similar = lambda texts: pair.embed_texts(texts) @ pair.embed_images([image])[0]"""
 
 CLIP_EYES = """\
@@ -172,9 +174,9 @@ def similar(texts):
     return outputs.text_embeds @ outputs.image_embeds[0]"""
 
 LAB = """
-from core import bank
+from core.data import bank
 from core.engine import Engine
-from core.models import Models
+from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import asif
 from core.tasks._recall import Recalled
@@ -227,5 +229,5 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _need_writer(models: Models, writer: str) -> None:
-    if not issubclass(models.adapter(writer), LanguageModel):
+    if not issubclass(models.catalog.adapter(writer), LanguageModel):
         raise UserError(f"{writer} is no language model. Choose another to write with.")

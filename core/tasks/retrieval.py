@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from PIL.Image import Image
 
 from core import images
+from core.data.galleries import Gallery
 from core.engine import OnStep
 from core.errors import UserError
-from core.galleries import Gallery
-from core.models import Models
-from core.models.base import DualEncoder
+from core.models.abilities import DualEncoder
+from core.models.inference import Models
 from core.results import Failure, Hit, Recall
 from core.tasks import TASKS, Task
 
@@ -107,7 +107,7 @@ def evaluate(models: Models, name: str, gallery: Gallery, on_step: OnStep | None
 
 def program(models: Models, name: str, folder: str, text: str, image_file: str, k: int) -> str:
     """The shortest program on `transformers` that gives the same ranking of the pictures in `folder`, as text."""
-    adapter, spec = models.adapter(name), models.spec(name)
+    adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, DualEncoder)
     text = (text or "").strip()
     others = f"[*files, {image_file!r}]" if image_file else "files"

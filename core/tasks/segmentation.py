@@ -14,10 +14,11 @@ from PIL import Image as PILImage
 from PIL.Image import Image
 
 from core.errors import UserError
-from core.models import Models, clean_text
-from core.models.base import ImagePrompted, Segmenter
+from core.models.abilities import ImagePrompted, Segmenter
+from core.models.inference import Models
 from core.results import Segmentation
 from core.tasks import TASKS, Task
+from core.text import clean_text
 
 TASK = TASKS.register("segmentation", Task("segmentation", "where is what a phrase names", Segmenter))
 
@@ -53,7 +54,7 @@ def segment_like(
     models: Models, name: str, image: Image | None, example: Image | None, box: Sequence[float] | None = None
 ) -> Segmentation:
     """The same for what an example picture shows, or what lies in its box (x0, y0, x1, y1, in pixels)."""
-    if not issubclass(models.adapter(name), ImagePrompted):
+    if not issubclass(models.catalog.adapter(name), ImagePrompted):
         raise UserError(f"{name} takes phrases only. Choose another model for an example picture.")
     if example is None:
         raise UserError("Choose the example picture, too: what it shows is looked for.")
@@ -150,7 +151,7 @@ def parse_box(text: str) -> list[float] | None:
 
 def program(models: Models, name: str, file: str, prompts: Sequence[str]) -> str:
     """The shortest program on `transformers` that gives the same maps, as text."""
-    adapter, spec = models.adapter(name), models.spec(name)
+    adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Segmenter)
     return f"""\
 import torch

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from PIL.Image import Image
 
 from core.errors import UserError
-from core.models import EMBEDDED, Models, _questions, clean_text
-from core.models.base import Answerer, AttentiveAnswerer, Relevance
+from core.models.abilities import Answerer, AttentiveAnswerer, Relevance
+from core.models.embedded import questions as _questions
+from core.models.family import EMBEDDED
+from core.models.inference import Models
 from core.results import Answers
 from core.tasks import TASKS, Task
+from core.text import clean_text
 
 TASK = TASKS.register("vqa", Task("vqa", "a question about a picture", Answerer))
 
@@ -52,7 +55,7 @@ def relevance(
 ) -> Relevance | None:
     """Which patches the first answer leaned on, word by word; None for a model that cannot say. `shuffled` asks a copy
     that knows nothing, as a check."""
-    if not issubclass(models.adapter(name), AttentiveAnswerer):
+    if not issubclass(models.catalog.adapter(name), AttentiveAnswerer):
         return None
     question = parse_questions(question)[0]
     found: Relevance = models.call(name, "relevance", models.encode(name, there(image)), question, shuffled)
@@ -72,7 +75,7 @@ def hint(name: str, question: str) -> str:
 
 def program(models: Models, name: str, file: str, question: str) -> str:
     """The shortest program on `transformers` that gives the same answers, as text."""
-    adapter, spec = models.adapter(name), models.spec(name)
+    adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Answerer)
     return f"""\
 import torch

@@ -11,10 +11,11 @@ from PIL.Image import Image
 
 from core.engine import OnStep
 from core.errors import UserError
-from core.models import Models, clean_text
-from core.models.base import Classifier, DualEncoder, Scale
+from core.models.abilities import Classifier, DualEncoder, Scale
+from core.models.inference import Models
 from core.results import Classification
 from core.tasks import TASKS, Task
+from core.text import clean_text
 
 TASK = TASKS.register("zero_shot", Task("zero_shot", "which of these labels describes the picture", DualEncoder))
 
@@ -79,7 +80,7 @@ def classify(
         raise UserError("Choose a picture first.")
     if scoring not in SCORINGS:
         raise UserError(f"There is no scoring called {str(scoring)[:40]!r}. Choose one of: {', '.join(SCORINGS)}.")
-    if issubclass(models.adapter(name), Classifier):
+    if issubclass(models.catalog.adapter(name), Classifier):
         return _by_own_labels(models, name, images, on_step)
     labels = parse_labels("\n".join(labels))
     pictures = models.embed_images(name, images, on_step)
@@ -103,7 +104,7 @@ def classify(
 
 
 def _by_own_labels(models: Models, name: str, images: Sequence[Image], on_step: OnStep | None) -> Classification:
-    parts = models.engine.map(name, models.loader(name), "classify", images, 16, on_step)
+    parts = models.map(name, "classify", images, 16, on_step)
     logits = np.concatenate([part.numpy() for part in parts])
     labels = models.call(name, "labels")
     return Classification(
@@ -142,9 +143,9 @@ def program(
     models: Models, name: str, files: Sequence[str], labels: Sequence[str], templates: Sequence[str], scoring: str
 ) -> str:
     """The shortest program on `transformers` that gives the same scores, as text."""
-    adapter = models.adapter(name)
+    adapter = models.catalog.adapter(name)
     if issubclass(adapter, Classifier):
-        return _own_program(adapter.classify_program(str(models.spec(name).path)), files)
+        return _own_program(adapter.classify_program(str(models.catalog.spec(name).path)), files)
     assert issubclass(adapter, DualEncoder)
     scale: Scale = models.detail(name, "scale")
     slope, bias = scale.presence or (None, None)
@@ -162,7 +163,7 @@ def program(
             "cosines, neutral = cosines[:, :-1], cosines[:, -1:]\nscores = torch.sigmoid(scale * (cosines - neutral))"
         )
     average = len(templates) > 1
-    spec = models.spec(name)
+    spec = models.catalog.spec(name)
     return "\n".join(
         [
             "import torch",

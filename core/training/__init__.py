@@ -9,7 +9,7 @@ from core.errors import UserError
 from core.registry import Registry, discover
 
 if TYPE_CHECKING:  # torch, which it needs, takes seconds
-    from core.models import Models
+    from core.models.inference import Models
     from core.training.objective import Objective
 
 OBJECTIVES: Registry[type[Objective]] = Registry("objective")

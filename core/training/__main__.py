@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.data.store import Store
 from core.errors import UserError
-from core.models import EMBEDDED
+from core.models.family import EMBEDDED
 from core.settings import Settings
-from core.store import Store
 
 COMMANDS = ("run", "new", "list")
 
@@ -81,11 +81,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from core.training.folder import RunFolder
+    from core.training.run_folder import RunFolder
 
     folder = RunFolder(args.folder)
     folder.request()  # before torch is imported: a wrong folder is told at once
-    from core.training.run import execute
+    from core.training.trainer.run import execute
 
     print(execute(folder, args.device, args.models))
     return 0
@@ -93,9 +93,9 @@ def _run(args: argparse.Namespace) -> int:
 
 def _new(args: argparse.Namespace) -> int:
     from core.training import OBJECTIVES, all_objectives
-    from core.training.data import check, load, split
-    from core.training.folder import Request, RunFolder
-    from core.training.runs import clean_name
+    from core.training.data.loading import check, load, split
+    from core.training.run_folder import Request, RunFolder
+    from core.training.supervisor.runs import clean_name
 
     all_objectives()
     objective = OBJECTIVES.get(args.objective)

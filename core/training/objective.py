@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from core.errors import UserError
-from core.models import EMBEDDED, Models
-from core.training.example import Example
+from core.models.family import EMBEDDED
+from core.models.inference import Models
+from core.training.data.example import Example
 
 __all__ = ["Batch", "Config", "Example", "Learner", "Objective", "option"]
 

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import quality
-from core.bundled import FOLDER
+from core.assets import GALLERY_FOLDER
 
 
 @pytest.fixture
@@ -16,8 +16,8 @@ def coco(tmp_path):
     shows = {"cat-chelsea": [1], "kitten-sleeping": [1], "dog-german-shepherd": [2, 3], "dogs-doorway": [2]}
     (tmp_path / "images").mkdir()
     for name in shows:
-        shutil.copy(FOLDER / "pictures" / f"{name}.jpg", tmp_path / "images")
-    sizes = [Image.open(FOLDER / "pictures" / f"{name}.jpg").size for name in shows]
+        shutil.copy(GALLERY_FOLDER / "pictures" / f"{name}.jpg", tmp_path / "images")
+    sizes = [Image.open(GALLERY_FOLDER / "pictures" / f"{name}.jpg").size for name in shows]
     images = [
         {"id": i, "file_name": f"{name}.jpg", "width": width, "height": height}
         for i, (name, (width, height)) in enumerate(zip(shows, sizes, strict=True))

@@ -11,7 +11,7 @@ import torch
 from core.cache import ArrayCache
 from core.engine import Engine, is_out_of_memory
 from core.errors import Stopped, UserError
-from core.models import Models
+from core.models.inference import Models
 from core.settings import Settings
 
 MB = 2**20

@@ -11,9 +11,9 @@ import torch
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
-from core.galleries import Gallery
-from core.models.base import Relevance
-from core.store import Store
+from core.data.galleries import Gallery
+from core.data.store import Store
+from core.models.abilities import Relevance
 from core.tasks import captioning
 from tabs._base import EXAMPLES
 

@@ -8,10 +8,12 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from core.bundled import FOLDER, bundled
+from core.assets import GALLERY_FOLDER
+from core.data.bundled import bundled
+from core.data.galleries import Gallery
 from core.engine import Engine
-from core.galleries import Gallery
-from core.models import EMBEDDED, Models
+from core.models.family import EMBEDDED
+from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import retrieval
 from tabs import _galleries
@@ -121,9 +123,9 @@ def test_the_shown_program_gives_the_same_ranking(lab, tmp_path, capsys, text, p
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     names = ["cat-chelsea", "dogs-doorway", "horses-herd-foal", "coffee-cup-spoon"]
-    found = [name for name in names if (FOLDER / "pictures" / f"{name}.jpg").exists()]
+    found = [name for name in names if (GALLERY_FOLDER / "pictures" / f"{name}.jpg").exists()]
     for name in found:
-        (pictures / f"{name}.jpg").write_bytes((FOLDER / "pictures" / f"{name}.jpg").read_bytes())
+        (pictures / f"{name}.jpg").write_bytes((GALLERY_FOLDER / "pictures" / f"{name}.jpg").read_bytes())
     gallery = Gallery("test", pictures, [item for item in lab.bundled.items if item.id in found])
     query = EXAMPLES / "dog-german-shepherd.jpg"
     image = Image.open(query).convert("RGB") if picture else None

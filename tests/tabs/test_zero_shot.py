@@ -11,7 +11,7 @@ from gradio_client.exceptions import AppError
 from safetensors.torch import save_file
 
 from tabs._base import EXAMPLES
-from tests.core.models.test_trained import trained
+from tests.core.models.trained.test_trained import trained
 
 CAT, DOG = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg")), handle_file(str(EXAMPLES / "dog-german-shepherd.jpg"))
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from core.errors import UserError
-from core.models._pair import TransformersPair
+from core.models.layers.dual_encoder import TransformersPair
 from core.training.objective import Batch, Example
 from core.training.objectives._pairs import ContrastiveConfig, Pairs
 

@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from torch.nn.utils.rnn import pad_sequence
 
-from core.models._dense import SIDES
-from core.models._embedded_answers import FOLDER
-from core.models._reader import GridReader, shipped, widened
+from core.assets import VQA_FOLDER
+from core.models.layers.dense_features import SIDES
+from core.models.layers.fusion_transformer import GridReader, shipped, widened
 from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
-from core.training.words import as_bytes, as_texts, choice_loss, places
+from core.training.objectives._texts import as_bytes, as_texts, choice_loss, places
 
 SIDE = SIDES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
 LOSSES = ("cross-entropy", "binary cross-entropy")
@@ -58,7 +58,7 @@ answer and else 0. **Papers:** [ViLT](https://arxiv.org/abs/2102.03334), [Visual
         return {"words": words.half(), "mask": mask, "patches": patches, "answer": answers}
 
     def learner(self, train: Batch) -> Reader:
-        reader = shipped(FOLDER)
+        reader = shipped(VQA_FOLDER)
         known = set(reader.config.id2label.values())
         return Reader(widened(reader, sorted(set(as_texts(train["answer"])) - known)), self.config)
 

@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from core.models import EMBEDDED, Models
-from core.models._pair import TransformersPair
-from core.models.tuned_pair import ARCHITECTURE, SIDES, tuned
+from core.models.family import EMBEDDED
+from core.models.inference import Models
+from core.models.layers.dual_encoder import TransformersPair
+from core.models.trained.pair import ARCHITECTURE, SIDES, tuned
 from core.tasks import retrieval
 from core.training import register
 from core.training.objective import Batch, Example, Learner, Objective
@@ -43,13 +44,13 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
 
     @classmethod
     def bases(cls, models: Models) -> list[str]:
-        return [EMBEDDED, *(spec.id for spec in models.specs(TransformersPair))]
+        return [EMBEDDED, *(spec.id for spec in models.catalog.specs(TransformersPair))]
 
     def _pair(self) -> TransformersPair:
         """A new copy of the published checkpoint, in float32."""
         device = torch.device(self.models.engine.device.name)
         with torch.inference_mode(False):  # its weights are to have gradients
-            pair = self.models.loader(self.base)(device, torch.float32)
+            pair = self.models.catalog.loader(self.base)(device, torch.float32)
         assert isinstance(pair, TransformersPair)
         return pair
 

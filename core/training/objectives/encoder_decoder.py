@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 from transformers import GPT2LMHeadModel, VisionEncoderDecoderModel, ViTConfig, ViTImageProcessorPil, ViTModel
 
-from core.models._beams import CAPTION_TOKENS
-from core.models.base import hide_progress
-from core.models.gpt2 import FOLDER
+from core.assets import CAPTIONER_FOLDER
+from core.models.layers.beam_search import CAPTION_TOKENS
+from core.models.loading import hide_progress
 from core.training import register
-from core.training.captions import CaptionObjective, decoded, inputs, token_losses, token_rows, trimmed
 from core.training.objective import Batch, Config, Example, Learner, option
+from core.training.objectives._captioning import CaptionObjective, decoded, inputs, token_losses, token_rows, trimmed
 
 SIDE, PATCH, HEAD = 128, 16, 64  # pixels of a picture and of a patch; width of an attention head
 
@@ -95,7 +95,7 @@ class Joined(Learner):
         )
         still = {"attn_pdrop": 0.0, "embd_pdrop": 0.0, "resid_pdrop": 0.0}  # as all captioners here
         language = GPT2LMHeadModel.from_pretrained(
-            FOLDER, dtype=torch.float32, add_cross_attention=True, local_files_only=True, **still
+            CAPTIONER_FOLDER, dtype=torch.float32, add_cross_attention=True, local_files_only=True, **still
         )
         language.requires_grad_(settings.language)
         for name, weight in language.named_parameters():

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.models._frozen_prefix import MAPPINGS, FrozenPrefix
+from core.models.layers.frozen_prefix import MAPPINGS, FrozenPrefix
 from core.training import register
-from core.training.captions import GridCaptionObjective
 from core.training.objective import Config, option
+from core.training.objectives._captioning import GridCaptionObjective
 
 
 # On 2,000 composed scenes, in a run of 800 updates, 79 of 100 captions of held-out scenes named the object after 600, and 78 at the

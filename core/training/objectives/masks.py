@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from core import images
-from core.models._decoder import MapDecoder, shipped
-from core.models._dense import CHANNELS, SIDES
+from core.models.layers.dense_features import CHANNELS, SIDES
+from core.models.layers.mask_decoder import MapDecoder, shipped
 from core.training import register
 from core.training.losses import mask_losses
 from core.training.objective import Batch, Config, Example, Learner, Objective, option

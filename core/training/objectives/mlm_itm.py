@@ -14,9 +14,10 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
-from core.models._embedded_answers import FOLDER, SELDOM
-from core.models._matcher import GridMatcher, fresh, grid, grounded
-from core.models.embedded import ASSETS, EmbeddedPair
+from core.assets import EMBEDDED_FOLDER, VQA_FOLDER
+from core.models.embedded.answers import SELDOM
+from core.models.embedded.pair import EmbeddedPair
+from core.models.layers.image_text_matcher import GridMatcher, fresh, grid, grounded
 from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
 
@@ -71,7 +72,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
     def learner(self, train: Batch) -> Fusion:
         pair = self._pair()
         slope, bias = pair.scale().presence or (1.0, 0.0)
-        model = fresh(FOLDER, (slope, bias - math.log(SELDOM / (1 - SELDOM))))
+        model = fresh(VQA_FOLDER, (slope, bias - math.log(SELDOM / (1 - SELDOM))))
         return Fusion(model, pair.text, pair.tokenizer, self.config)
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
@@ -110,7 +111,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
     def _pair(self) -> EmbeddedPair:
         """A copy for this run alone."""
         with torch.inference_mode(False):
-            return EmbeddedPair.load(ASSETS, torch.device(self.models.engine.device.name), torch.float32)
+            return EmbeddedPair.load(EMBEDDED_FOLDER, torch.device(self.models.engine.device.name), torch.float32)
 
     def _row(self, pair: EmbeddedPair, example: Example) -> dict[str, Tensor]:
         picture = example.picture()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.models._cross_attention import PrefixLM
+from core.models.layers.cross_attention import PrefixLM
 from core.training import register
-from core.training.captions import GridCaptionObjective
 from core.training.objective import Config, option
+from core.training.objectives._captioning import GridCaptionObjective
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from core.models import Models
-from core.models.base import DualEncoder
-from core.models.embedded import EmbeddedPair
-from core.models.linear_probe import ARCHITECTURE, probed, relative
+from core.models.abilities import DualEncoder
+from core.models.embedded.pair import EmbeddedPair
+from core.models.inference import Models
+from core.models.trained.linear_probe import ARCHITECTURE, probed, relative
 from core.tasks import zero_shot
 from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
-from core.training.words import as_bytes, as_texts, choice_loss, places
+from core.training.objectives._texts import as_bytes, as_texts, choice_loss, places
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ regression, with weight decay. **Papers:** [CLIP](https://arxiv.org/abs/2103.000
 
     @classmethod
     def bases(cls, models: Models) -> list[str]:
-        return [spec.id for spec in models.specs(DualEncoder)]
+        return [spec.id for spec in models.catalog.specs(DualEncoder)]
 
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """`features` [n, f] of the picture tower, `image` and `text` [n, d] of picture and label in one space, and the
@@ -52,7 +52,7 @@ regression, with weight decay. **Papers:** [CLIP](https://arxiv.org/abs/2103.000
         pictures, names = [example.picture() for example in examples], [example.label.strip() for example in examples]
         known = sorted(set(names))
         texts = torch.from_numpy(zero_shot.label_vectors(self.models, self.base, known))
-        if issubclass(self.models.adapter(self.base), EmbeddedPair):
+        if issubclass(self.models.catalog.adapter(self.base), EmbeddedPair):
             call = self.models.call
             features = torch.cat([call(self.base, "image_vector", picture).cpu() for picture in pictures])
             vectors = relative(features, call(self.base, "anchor_vectors", "image"))
@@ -77,7 +77,7 @@ regression, with weight decay. **Papers:** [CLIP](https://arxiv.org/abs/2103.000
         folder.mkdir(parents=True, exist_ok=True)
         weights = {"texts": learner.texts, "weight": learner.weight, "bias": learner.bias}
         save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / "model.safetensors")
-        spec = self.models.spec(self.base)
+        spec = self.models.catalog.spec(self.base)
         base = str(spec.path.resolve()) if spec.path else spec.id
         config = {"architectures": [ARCHITECTURE], "base": base, "scale": learner.scale, "labels": learner.labels}
         (folder / "config.json").write_text(json.dumps(config, indent=1))

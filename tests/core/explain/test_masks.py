@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image
 
 from core.explain import leaning, masks
-from core.models.base import Relevance
+from core.models.abilities import Relevance
 
 
 def test_masks_are_painted_in_their_colours():

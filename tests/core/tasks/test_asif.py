@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import bank
-from core.bundled import bundled
+from core.data import bank
+from core.data.bundled import bundled
 from core.errors import UserError
-from core.models import EMBEDDED
+from core.models.family import EMBEDDED
 from core.tasks import asif
 from core.tasks._consensus import agreement
 from tabs._base import EXAMPLES

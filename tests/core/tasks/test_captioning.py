@@ -5,10 +5,10 @@ import threading
 import pytest
 from PIL import Image
 
-from core import bank
-from core.bundled import bundled
+from core.data import bank
+from core.data.bundled import bundled
 from core.errors import Stopped, UserError
-from core.models.base import Captioner
+from core.models.abilities import Captioner
 from core.tasks import asif, captioning, magic
 
 BLIP = "Salesforce/blip-image-captioning-base"
@@ -20,7 +20,7 @@ def pictures():
 
 
 def test_every_captioner_is_a_method(models):
-    trained = [spec.id for spec in models.specs(Captioner)]
+    trained = [spec.id for spec in models.catalog.specs(Captioner)]
     assert BLIP in trained
     assert captioning.methods(models) == [*captioning.METHODS, *trained]
 
@@ -68,7 +68,7 @@ def test_what_cannot_be_compared_is_refused(models, pictures, count, names, mess
 def test_the_program_shown_gives_the_same(models, pictures, tmp_path, capsys):
     photo = tmp_path / "photo.png"
     pictures[0].save(photo)
-    exec(captioning.program(models, BLIP, str(photo)).replace(f'"{BLIP}"', f'"{models.path(BLIP)}"'), {})
+    exec(captioning.program(models, BLIP, str(photo)).replace(f'"{BLIP}"', f'"{models.catalog.path(BLIP)}"'), {})
     (row,) = captioning.compare(models, pictures[:1], [BLIP])
     for line, (caption, confidence) in zip(capsys.readouterr().out.splitlines(), row.captions.items(), strict=True):
         assert line == f"{caption}: {confidence:.3f}"

@@ -6,9 +6,9 @@ import torch
 import transformers
 from PIL import Image
 
-from core.bundled import bundled
+from core.data.bundled import bundled
 from core.errors import UserError
-from core.models import CAPTIONER
+from core.models.family import CAPTIONER
 from core.tasks import magic
 
 SCORER, WRITER = "openai/clip-vit-base-patch32", "cambridgeltl/magic_mscoco"
@@ -45,10 +45,11 @@ def fifty():
 @pytest.mark.parametrize("rule", [magic.Rule(k=6, length=9), magic.Rule(k=4, alpha=0.5, beta=1, length=7, scale=200)])
 def test_tokens_are_the_rules_own_alone_and_batched(models, fifty, rule):
     clip, processor = (
-        kind.from_pretrained(models.path(SCORER)) for kind in (transformers.CLIPModel, transformers.CLIPProcessor)
+        kind.from_pretrained(models.catalog.path(SCORER))
+        for kind in (transformers.CLIPModel, transformers.CLIPProcessor)
     )
-    writer = transformers.GPT2LMHeadModel.from_pretrained(models.path(WRITER)).eval()
-    tokenizer = transformers.AutoTokenizer.from_pretrained(models.path(WRITER))
+    writer = transformers.GPT2LMHeadModel.from_pretrained(models.catalog.path(WRITER)).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(models.catalog.path(WRITER))
 
     def similar_to(image):
         @torch.no_grad()
@@ -73,7 +74,7 @@ def test_tokens_are_the_rules_own_on_the_embedded_pair(models):
     rule = magic.Rule(k=4, length=6, scale=30)
     pictures = [Image.open(item.path).convert("RGB") for item in bundled().items[:50]]
     vectors = models.embed_images("embedded", pictures)
-    with models.engine.lease(CAPTIONER, models.loader(CAPTIONER)) as own:
+    with models.lease(CAPTIONER) as own:
         model, tokenizer = own.model, own.tokenizer
     expected = []
     for vector in vectors:
@@ -127,7 +128,11 @@ def run(program, model_paths, capsys):
 def test_the_programs_shown_write_the_same(models, fifty, tmp_path, capsys):
     photo = tmp_path / "photo.png"
     fifty[0].save(photo)
-    paths = {SCORER: models.path(SCORER), WRITER: models.path(WRITER), "assets/captioner": models.path(CAPTIONER)}
+    paths = {
+        SCORER: models.catalog.path(SCORER),
+        WRITER: models.catalog.path(WRITER),
+        "assets/captioner": models.catalog.path(CAPTIONER),
+    }
     published, recalled = magic.Rule(k=5, length=7), magic.VARIANTS[magic.RECALLED]
     for scorer, writer, rule in (
         (SCORER, WRITER, published),

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from core.errors import UserError
-from core.models import EMBEDDED
+from core.models.family import EMBEDDED
 from core.results import Segmentation
 from core.tasks import segmentation
 

@@ -1,7 +1,7 @@
 import pytest
 
 from core.errors import UserError
-from core.models import EMBEDDED
+from core.models.family import EMBEDDED
 from core.tasks import vqa
 
 VILT = "dandelin/vilt-b32-finetuned-vqa"

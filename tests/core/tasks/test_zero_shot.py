@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from core.errors import UserError
-from core.models import EMBEDDED
+from core.models.family import EMBEDDED
 from core.tasks import zero_shot
 
 CLIP, SIGLIP = "openai/clip-vit-base-patch32", "google/siglip2-base-patch16-224"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.training.__main__ import COMMANDS, _parser, main
-from core.training.folder import RunFolder
+from core.training.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[3]
 

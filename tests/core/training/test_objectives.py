@@ -8,12 +8,13 @@ import torch
 from safetensors.torch import load_file
 
 from core.engine import Engine
-from core.models import Models
+from core.models.inference import Models
 from core.settings import Settings
-from core.training import OBJECTIVES, all_objectives, scenes
-from core.training.folder import FINISHED, Request, RunFolder
+from core.training import OBJECTIVES, all_objectives
+from core.training.data import scenes
 from core.training.objective import Config
-from core.training.run import execute
+from core.training.run_folder import FINISHED, Request, RunFolder
+from core.training.trainer.run import execute
 
 every = pytest.mark.parametrize("kind", all_objectives(), ids=lambda kind: kind.name)
 MANY, TAUGHT = 12, 8

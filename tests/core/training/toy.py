@@ -8,12 +8,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import core.training.run
-import core.training.runs
+import core.training.supervisor.runs
+import core.training.trainer.run
 from core.registry import Registry
-from core.training.folder import Request, RunFolder
 from core.training.objective import Config, Example, Learner, Objective, option
-from core.training.runs import Runs
+from core.training.run_folder import Request, RunFolder
+from core.training.supervisor.runs import Runs
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def only_toy(put=setattr):
     """Let it be the only objective that there is."""
     only = Registry("objective")
     only.register(Toy.name, Toy)
-    for module in (core.training, core.training.run, core.training.runs):
+    for module in (core.training, core.training.trainer.run, core.training.supervisor.runs):
         put(module, "OBJECTIVES", only)
         put(module, "all_objectives", lambda: [Toy])
 

@@ -1,6 +1,6 @@
 """A task of one file: how alike two pictures are."""
 
-from core.models.base import DualEncoder
+from core.models.abilities import DualEncoder
 from core.tasks import TASKS, Task
 
 TASK = TASKS.register("likeness", Task("likeness", "how alike two pictures are", DualEncoder))

@@ -5,11 +5,12 @@ import math
 import pytest
 import torch
 
+from core.assets import VQA_FOLDER
 from core.engine import Engine
-from core.models import EMBEDDED, Models
-from core.models._embedded_answers import FOLDER
-from core.models._reader import ANSWERS, shipped, widened
-from core.models.base import Answerer
+from core.models.abilities import Answerer
+from core.models.family import EMBEDDED
+from core.models.inference import Models
+from core.models.layers.fusion_transformer import ANSWERS, shipped, widened
 from core.settings import Settings
 from core.tasks import vqa
 from core.training.objectives.answers import LOSSES, SIDE, Answers, AnswersConfig
@@ -57,7 +58,7 @@ def test_the_loss_is_the_plain_formula(lab, rows, loss):
 
 
 def test_a_wider_reader_answers_as_before():
-    reader = shipped(FOLDER)
+    reader = shipped(VQA_FOLDER)
     inputs = torch.randn(2, 5, 384), torch.ones(2, 5, dtype=torch.long), torch.randn(2, 3, 4, 424)
     with torch.no_grad():
         old, new = (model(*inputs).logits for model in (reader, widened(reader, ["a shed"])))
@@ -70,7 +71,7 @@ def test_what_is_saved_answers_the_same(lab, examples, rows, tmp_path):
     trained(learner, rows, 5, 2e-3)
     objective.save(learner, tmp_path / "shapes")
     again = Models(Engine(Settings(device="cpu")), tmp_path)
-    assert [spec.id for spec in again.specs(Answerer)][-1] == "shapes"
+    assert [spec.id for spec in again.catalog.specs(Answerer)][-1] == "shapes"
     picture = examples[0].picture().resize((SIDE, SIDE))
     found = vqa.answer(again, "shapes", picture, [examples[0].question])[0].confidences
     wanted = learner.outputs(rows)["logits"][0].softmax(-1).max().item()
@@ -78,6 +79,6 @@ def test_what_is_saved_answers_the_same(lab, examples, rows, tmp_path):
     assert next(iter(found.values())) == pytest.approx(wanted, abs=5e-3)  # rows are kept in float16
     assert vqa.relevance(again, "shapes", picture, examples[0].question).maps.shape[1:] == (14, 14)
     given = {"torch": torch, "image": picture, "question": examples[0].question}
-    exec(again.adapter("shapes").answer_program(str(tmp_path / "shapes")), given)
+    exec(again.catalog.adapter("shapes").answer_program(str(tmp_path / "shapes")), given)
     assert given["answers"] == pytest.approx(found)
-    assert EMBEDDED in [spec.id for spec in again.specs(Answerer)]
+    assert EMBEDDED in [spec.id for spec in again.catalog.specs(Answerer)]

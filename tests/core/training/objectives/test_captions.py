@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from core.engine import Engine
-from core.models import Models
-from core.models._cross_attention import GATES, GatedCrossAttention, PrefixLM, self_resurrecting
-from core.models._frozen_prefix import FrozenPrefix, Resampler
-from core.models._grid_captions import IGNORED, caption_language, save_network, write
-from core.models.base import AttentiveCaptioner, Captioner
+from core.models.abilities import AttentiveCaptioner, Captioner
+from core.models.inference import Models
+from core.models.layers.cross_attention import GATES, GatedCrossAttention, PrefixLM, self_resurrecting
+from core.models.layers.frozen_prefix import FrozenPrefix, Resampler
+from core.models.layers.grid_captioner import IGNORED, caption_language, save_network, write
 from core.settings import Settings
-from core.training.captions import CaptionLearner, caption_tokenizer, overlap, token_rows
+from core.training.objectives._captioning import CaptionLearner, caption_tokenizer, overlap, token_rows
 
 NETWORKS = {
     "perceptron": lambda: FrozenPrefix("mlp", 4, 1),
@@ -81,8 +81,8 @@ def test_kept_and_loaded_it_writes_the_same(make, images, tmp_path):
     network = seeded(make)
     save_network(network, tmp_path / "mine")
     models = Models(Engine(Settings(device="cpu")), tmp_path)
-    assert "mine" in [spec.id for spec in models.specs(Captioner)]
-    assert issubclass(models.adapter("mine"), AttentiveCaptioner)
+    assert "mine" in [spec.id for spec in models.catalog.specs(Captioner)]
+    assert issubclass(models.catalog.adapter("mine"), AttentiveCaptioner)
     encoding = models.encode("mine", images[0])
     captions = models.call("mine", "caption", encoding)
     [written] = write(network, encoding["grid"][None], beams=5)
@@ -94,7 +94,7 @@ def test_kept_and_loaded_it_writes_the_same(make, images, tmp_path):
     assert relevance.maps.shape == (5, 9, 9)
     assert ((relevance.maps >= 0) & (relevance.maps <= 1)).all()
     shown = {"torch": torch, "image": images[0]}
-    exec(models.adapter("mine").caption_program(str(tmp_path / "mine")), shown)
+    exec(models.catalog.adapter("mine").caption_program(str(tmp_path / "mine")), shown)
     assert shown["captions"] == pytest.approx(captions, abs=1e-5)
 
 

@@ -7,9 +7,10 @@ import transformers
 
 from core.engine import Engine
 from core.errors import UserError
-from core.models import EMBEDDED, Models
-from core.models._pair import TransformersPair
-from core.models.base import DualEncoder
+from core.models.abilities import DualEncoder
+from core.models.family import EMBEDDED
+from core.models.inference import Models
+from core.models.layers.dual_encoder import TransformersPair
 from core.settings import Settings
 from core.training.objectives.contrastive import Contrastive, ContrastiveConfig
 from tests.core.training.objectives._small import check_learning, shapes, trained
@@ -50,7 +51,7 @@ def test_lora_on_a_published_checkpoint_learns(models, examples, base, loss, loc
 
 
 def test_every_published_pair_can_be_adapted(models, examples):
-    bases = [spec.id for spec in models.specs(TransformersPair)]
+    bases = [spec.id for spec in models.catalog.specs(TransformersPair)]
     assert Contrastive.bases(models) == [EMBEDDED, *bases]
     for base in bases:
         objective = Contrastive(ContrastiveConfig(), models, base)
@@ -72,7 +73,7 @@ def test_what_is_saved_gives_the_same_vectors(models, examples, base, tmp_path):
     objective.save(learner, tmp_path / "mine")
     found = {side: value.detach() for side, value in learner.outputs(rows).items()}
     again = Models(Engine(Settings(device="cpu")), tmp_path)
-    assert "mine" in [spec.id for spec in again.specs(DualEncoder)]
+    assert "mine" in [spec.id for spec in again.catalog.specs(DualEncoder)]
     texts, pictures = [example.text for example in examples], [example.picture() for example in examples]
     np.testing.assert_allclose(again.embed_texts("mine", texts), found["text"], atol=1e-5)
     np.testing.assert_allclose(again.embed_images("mine", pictures), found["image"], atol=1e-5)

@@ -5,12 +5,12 @@ import torch
 from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
 
 from core.engine import Engine
-from core.models import Models
-from core.models.base import AttentiveCaptioner
+from core.models.abilities import AttentiveCaptioner
+from core.models.inference import Models
 from core.results import Captioned
 from core.settings import Settings
 from core.tasks import captioning
-from core.training.captions import token_rows
+from core.training.objectives._captioning import token_rows
 from core.training.objectives.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 
 
@@ -44,7 +44,7 @@ def test_plain_transformers_loads_it(kept, images):
 def test_the_family_writes_the_same_and_says_where_it_looked(kept, images):
     folder, objective, learner = kept
     models = Models(objective.models.engine, folder)
-    assert issubclass(models.adapter("mine"), AttentiveCaptioner)
+    assert issubclass(models.catalog.adapter("mine"), AttentiveCaptioner)
     encoding = models.encode("mine", images[0])
     captions = models.call("mine", "caption", encoding)
     pixels = objective.processor(images[0], return_tensors="pt")["pixel_values"]

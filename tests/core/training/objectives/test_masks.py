@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from core.engine import Engine
-from core.models import Models
-from core.models.base import DualEncoder, Segmenter
+from core.models.abilities import DualEncoder, Segmenter
+from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import segmentation
 from core.training.objectives.masks import SIDE, Masks, MasksConfig
@@ -42,14 +42,14 @@ def test_what_is_saved_segments_the_same(objective, examples, rows, tmp_path):
     trained(learner, rows, 2, 2e-3)
     objective.save(learner, tmp_path / "outlines")
     again = Models(Engine(Settings(device="cpu")), tmp_path)
-    assert "outlines" in [spec.id for spec in again.specs(Segmenter)]
-    assert "outlines" not in [spec.id for spec in again.specs(DualEncoder)]
+    assert "outlines" in [spec.id for spec in again.catalog.specs(Segmenter)]
+    assert "outlines" not in [spec.id for spec in again.catalog.specs(DualEncoder)]
     picture = examples[0].picture().resize((SIDE, SIDE))
     found = segmentation.segment(again, "outlines", picture, [examples[0].text])
     with torch.no_grad():
         wanted = learner.outputs(rows)["logits"][0].sigmoid()
     np.testing.assert_allclose(found.probabilities[0], wanted, atol=5e-3)  # rows are kept in float16
-    code = again.adapter("outlines").segment_program(str(tmp_path / "outlines"))
+    code = again.catalog.adapter("outlines").segment_program(str(tmp_path / "outlines"))
     given = {"torch": torch, "image": picture, "prompts": [examples[0].text]}
     exec(code, given)
     np.testing.assert_allclose(given["logits"][0].sigmoid(), wanted, atol=5e-3)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from core.engine import Engine
-from core.models import EMBEDDED, Models
-from core.models.base import Answerer, Matcher
+from core.models.abilities import Answerer, Matcher
+from core.models.family import EMBEDDED
+from core.models.inference import Models
 from core.settings import Settings
 from core.training.objectives.mlm_itm import (
     SAME,
@@ -118,8 +119,8 @@ def test_what_is_saved_matches_the_same(lab, examples, rows, tmp_path):
     trained(learner, rows, 3, 1e-3)
     objective.save(learner, tmp_path / "matcher")
     again = Models(Engine(Settings(device="cpu")), tmp_path)
-    assert "matcher" in [spec.id for spec in again.specs(Matcher)]
-    assert "matcher" not in [spec.id for spec in again.specs(Answerer)]
+    assert "matcher" in [spec.id for spec in again.catalog.specs(Matcher)]
+    assert "matcher" not in [spec.id for spec in again.catalog.specs(Answerer)]
     found = again.match("matcher", [(example.picture(), example.text) for example in examples])
     wanted = learner.outputs(rows)["match"].sigmoid().tolist()
     assert found == pytest.approx(wanted, abs=5e-3)  # rows are kept in float16

@@ -8,12 +8,13 @@ import torch
 
 from core.engine import Engine
 from core.explain import scores
-from core.models import EMBEDDED, Models
-from core.models.base import Classifier
+from core.models.abilities import Classifier
+from core.models.family import EMBEDDED
+from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import zero_shot
+from core.training.objectives._texts import as_bytes, choice_loss, places
 from core.training.objectives.probe import Probe, ProbeConfig
-from core.training.words import as_bytes, choice_loss, places
 from tests.core.training.objectives._small import check_learning, shapes, trained
 
 CLIP = "openai/clip-vit-base-patch32"
@@ -63,7 +64,7 @@ def test_what_is_saved_answers_the_same_in_the_zero_shot_tab(models, examples, b
     trained(learner, rows)
     objective.save(learner, tmp_path / "my things")
     again = Models(Engine(Settings(device="cpu")), tmp_path)
-    assert [spec.id for spec in again.specs(Classifier)] == ["my things"]
+    assert [spec.id for spec in again.catalog.specs(Classifier)] == ["my things"]
     found = zero_shot.classify(again, "my things", [example.picture() for example in examples], ["ignored"])
     assert found.own_labels
     assert found.labels == learner.labels

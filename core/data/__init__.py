@@ -1,0 +1,1 @@
+"""Galleries and their vectors, uploads, the caption bank, and results as files."""

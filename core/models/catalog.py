@@ -1,0 +1,146 @@
+"""Which checkpoints there are, where they lie, and what state they are in. Loads none of them."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from hashlib import blake2b
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.engine import OnStep
+from core.errors import UserError
+from core.models import embedded, families, hub, trained
+from core.models.abilities import Model
+from core.models.family import FAMILIES, Spec, by_architecture
+from core.models.folders import local_specs, run_specs, runs_state
+from core.registry import Registry, discover
+
+if TYPE_CHECKING:
+    import torch
+
+REVISIONS = Path(__file__).with_name("revisions.json")
+LABEL_LENGTH = 80  # characters of a model's name in the picker
+
+
+class Catalog:
+    """The checkpoints on offer, by `Spec.id`. Every method may be called from any thread.
+
+    `folder` holds local checkpoints, one folder each; `runs` training runs, whose models come and go while the lab is open.
+    """
+
+    def __init__(self, folder: Path | None = None, runs: Path | None = None) -> None:
+        discover_families()
+        self._specs: Registry[Spec] = Registry("model")
+        for family in sorted(FAMILIES, key=lambda family: (family.order, family.name)):
+            for spec in family.specs:
+                self._specs.register(spec.id, spec)
+        self._families = by_architecture()
+        for spec in local_specs(folder, self._families) if folder else []:
+            taken = spec.id in self._specs.names()
+            spec = replace(spec, id=f"{spec.id} (local)") if taken else spec
+            self._specs.register(spec.id, spec)
+        self._runs = runs
+        self._trained: dict[str, Spec] = {}
+        self._runs_state: tuple[tuple[str, int], ...] = ()  # the runs that _trained was read from
+        self._refreshing = threading.Lock()
+
+    def refresh(self) -> None:
+        """Read which runs ended and which were deleted. Cheap where nothing changed."""
+        if self._runs is None:
+            return
+        with self._refreshing:
+            state = runs_state(self._runs)
+            if state != self._runs_state:
+                self._runs_state = state
+                self._trained = run_specs(self._runs, self._families, self._specs.names())
+
+    def specs(self, needs: type[Any] | tuple[type[Any], ...] | None = None) -> list[Spec]:
+        """All specs, or those whose adapter has the ability `needs`, or one of them; the embedded one first, the newest
+        trained one last."""
+        self.refresh()
+        specs = [*self._specs, *self._trained.values()]
+        return [spec for spec in specs if needs is None or issubclass(FAMILIES.get(spec.family).adapter, needs)]
+
+    def spec(self, name: str) -> Spec:
+        """Raises UserError when there is none, as of a run that was deleted meanwhile."""
+        if name not in self._specs.names():
+            self.refresh()
+        return self._trained.get(name) or self._specs.get(name)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._trained or name in self._specs.names()
+
+    def adapter(self, name: str) -> type[Model]:
+        return FAMILIES.get(self.spec(name).family).adapter
+
+    def need(self, name: str, ability: type[Any]) -> None:
+        """Raises UserError when the model has no such ability."""
+        if not issubclass(self.adapter(name), ability):
+            raise unable(name)
+
+    def path(self, name: str) -> Path | None:
+        """The checkpoint's folder on this machine, or None."""
+        spec = self.spec(name)
+        if spec.path:
+            return spec.path
+        own = FAMILIES.get(spec.family).path
+        return own() if own else hub.local_path(spec.id, revision(spec.id))
+
+    def revision(self, name: str) -> str:
+        """Names the weights: the hub's revision, or for a local folder a fingerprint of its weights' files, so that what
+        was computed before a folder was trained again in place is not taken for its own."""
+        folder = self.spec(name).path
+        if folder is None:
+            return revision(name)
+        files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in folder.glob("*.safetensors")]
+        return f"local-{blake2b(repr(sorted(files)).encode(), digest_size=8).hexdigest()}"
+
+    def label(self, name: str) -> str:
+        """One line for the picker: name, size, licence, and whether it is on this machine."""
+        spec = self.spec(name)
+        here = "on this machine" if self.path(name) else "downloads when first used"
+        short = spec.id if len(spec.id) <= LABEL_LENGTH else f"{spec.id[: LABEL_LENGTH - 1]}…"
+        return f"{short} · {spec.megabytes:,} MB · {spec.licence} · {here}"
+
+    def fetch(self, name: str, on_step: OnStep | None = None) -> Path:
+        """The checkpoint's folder, downloaded if need be. Raises UserError when it cannot be had."""
+        return self.path(name) or hub.fetch(name, revision(name), on_step)
+
+    def loader(self, name: str) -> Callable[..., Model]:
+        """What `Engine.call` loads this model with: takes a device and a dtype."""
+        return partial(self.adapter(name).load, self.fetch(name))
+
+
+def discover_families() -> None:
+    """Import every file that registers a family. None of them imports torch."""
+    for package in (embedded, families, trained):
+        discover(package)
+
+
+def unable(name: str) -> UserError:
+    return UserError(f"{name} cannot do this. Choose another model.")
+
+
+def revision(model_id: str) -> str:
+    """The pinned commit, or "main" until `python -m core.models pin` was run where a hub can be reached."""
+    pins: dict[str, str] = json.loads(REVISIONS.read_text()) if REVISIONS.exists() else {}
+    return pins.get(model_id, "main")
+
+
+def load_checkpoint(name: str, device: torch.device, dtype: torch.dtype) -> Model:
+    """The model that a trained one builds on: a checkpoint on offer by its id, or a local one by its folder's absolute
+    path. Raises UserError where it is no longer there."""
+    discover_families()
+    folder = Path(name)
+    local = local_specs(folder.parent, by_architecture()) if folder.is_absolute() else []
+    offered = local or [spec for own in FAMILIES for spec in own.specs]
+    spec = next((spec for spec in offered if name in (spec.id, str(spec.path))), None)
+    if spec is None:
+        raise UserError(f"This model builds on {folder.name!r}, which is no longer there. Train it again on another.")
+    family = FAMILIES.get(spec.family)
+    own = family.path() if family.path else spec.path or hub.local_path(name, revision(name))
+    return family.adapter.load(own or hub.fetch(name, revision(name)), device, dtype)

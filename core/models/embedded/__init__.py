@@ -1,0 +1,1 @@
+"""The offline default: two pretrained towers joined by ASIF, and the small heads trained on top of them."""

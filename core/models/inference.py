@@ -1,0 +1,163 @@
+"""Runs the models of a catalogue over one engine, and keeps what they computed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL.Image import Image
+
+from core.engine import Engine, Key, OnStep
+from core.images import pixel_key
+from core.models.abilities import AnchoredEncoder, CausalText, DualEncoder, ImageEncoder, Matcher
+from core.models.catalog import Catalog, unable
+from core.text import clean_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IMAGE_BATCH, TEXT_BATCH, PAIR_BATCH = 16, 256, 16
+PROCESSOR = "pil"  # which of transformers' image processors is used; embeddings depend on it
+
+
+class Models:
+    """Models by `Spec.id`. Share one for each process; every method may be called from any thread.
+
+    Every method raises UserError for a name that is unknown, a checkpoint that cannot be had or read, an ability that
+    the model has not, and when memory runs out.
+    """
+
+    def __init__(self, engine: Engine, folder: Path | None = None, runs: Path | None = None) -> None:
+        self.engine = engine
+        self.catalog = Catalog(folder, runs)
+        self._details: dict[tuple[Key, str], Any] = {}  # small facts read from a loaded model, such as its scale
+
+    def call(self, name: str, method: str, *args: Any) -> Any:
+        """`model.method(*args)`, alone on the device."""
+        if not hasattr(self.catalog.adapter(name), method):
+            raise unable(name)
+        return self.engine.call(self.key(name), self.catalog.loader(name), method, *args)
+
+    def map(
+        self,
+        name: str,
+        method: str,
+        items: Sequence[Any],
+        batch: int,
+        on_step: OnStep | None = None,
+        stop: threading.Event | None = None,
+    ) -> Iterator[Any]:
+        """`model.method(items)` in batches, yielding each batch's result. Raises Stopped between batches once `stop` is set."""
+        return self.engine.map(self.key(name), self.catalog.loader(name), method, items, batch, on_step, stop)
+
+    def lease(self, name: str) -> AbstractContextManager[Any]:
+        """The adapter itself, loaded if need be, safe from eviction inside the block. Does not wait for the device."""
+        return self.engine.lease(self.key(name), self.catalog.loader(name))
+
+    def unload(self, name: str) -> bool:
+        """Drop a model nobody is using; False if it is in use or not loaded."""
+        return self.engine.unload(self.key(name))
+
+    def key(self, name: str) -> Key:
+        """What the engine keeps the model under: its name and its weights' revision. A checkpoint that was trained again in
+        place is another model; weights that the catalogue no longer offers are dropped as soon as nobody uses them."""
+        key = (name, self.catalog.revision(name))
+        for other in self.engine.resident:
+            if other != key and (other[0] == name or other[0] not in self.catalog):
+                self.engine.unload(other)
+        return key
+
+    def detail(self, name: str, method: str) -> Any:
+        """The result of a cheap method without arguments, asked once for each revision."""
+        key = (self.key(name), method)
+        if key not in self._details:
+            self._details[key] = self.call(name, method)
+        return self._details[key]
+
+    def embed_images(
+        self, name: str, images: Sequence[Image], on_step: OnStep | None = None, stop: threading.Event | None = None
+    ) -> NDArray[np.float32]:
+        """Unit vectors [n, d]; images seen before come from the cache."""
+        self.catalog.need(name, DualEncoder)
+        contents = [pixel_key(image) for image in images]
+        return self._embed(name, "embed_images", images, contents, IMAGE_BATCH, on_step, stop)
+
+    def anchor_images(self, name: str, images: Sequence[Image]) -> NDArray[np.float32]:
+        """[n, anchors]: the cosine of each image with the image of each anchor; those seen before come from the cache."""
+        self.catalog.need(name, AnchoredEncoder)
+        contents = [pixel_key(image) for image in images]
+        return self._embed(name, "anchor_images", images, contents, IMAGE_BATCH, None, None)
+
+    def embed_texts(
+        self, name: str, texts: Sequence[str], on_step: OnStep | None = None, stop: threading.Event | None = None
+    ) -> NDArray[np.float32]:
+        """Unit vectors [n, d]. Raises UserError for a text of more than TEXT_LIMIT characters."""
+        self.catalog.need(name, DualEncoder)
+        texts = [clean_text(text) for text in texts]
+        return self._embed(name, "embed_texts", texts, texts, TEXT_BATCH, on_step, stop)
+
+    def embed_continuations(self, name: str, groups: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+        """Unit vectors [n, d] for each group: the n ways in which one text may go on. What was read before costs nothing:
+        a causal tower keeps prefixes, and for others whole texts are in the cache."""
+        self.catalog.need(name, DualEncoder)
+        groups = [[clean_text(text) for text in texts] for texts in groups]
+        if issubclass(self.catalog.adapter(name), CausalText):
+            vectors = self.call(name, "embed_continuations", groups).numpy()
+        else:
+            vectors = self.embed_texts(name, [text for texts in groups for text in texts])
+        return np.split(vectors, np.cumsum([len(texts) for texts in groups])[:-1])
+
+    def encode(self, name: str, image: Image) -> dict[str, Tensor]:
+        """The image's encoding, by part: computed once, then in the cache, so that follow-ups are fast."""
+        self.catalog.need(name, ImageEncoder)
+        key = (pixel_key(image), *self._cache_tail(name, "encode_image"))
+        known = self.engine.cache.get(key)
+        if known is None:
+            encoding = self.call(name, "encode_image", image)
+            known = {part: value.numpy() for part, value in encoding.items()}
+            self.engine.cache.put(key, known)
+        import torch
+
+        return {part: torch.from_numpy(value) for part, value in known.items()}
+
+    def match(self, name: str, pairs: Sequence[tuple[Image, str]], on_step: OnStep | None = None) -> list[float]:
+        """The probability, 0..1, that each text describes its image, for models that read both together."""
+        self.catalog.need(name, Matcher)
+        pairs = [(image, clean_text(text)) for image, text in pairs]
+        batches = self.map(name, "match", pairs, PAIR_BATCH, on_step)
+        return [float(value) for batch in batches for value in batch]
+
+    def _cache_tail(self, name: str, method: str) -> tuple[str, ...]:
+        """What an embedding depends on beside its content."""
+        return (method, *self.key(name), self.engine.device.dtype, PROCESSOR)
+
+    def _embed(
+        self,
+        name: str,
+        method: str,
+        items: Sequence[Any],
+        contents: Sequence[str],
+        batch: int,
+        on_step: OnStep | None,
+        stop: threading.Event | None,
+    ) -> NDArray[np.float32]:
+        tail = self._cache_tail(name, method)
+        vectors: dict[str, NDArray[np.float32]] = {}
+        todo = {}
+        for content, item in zip(contents, items, strict=True):
+            known = self.engine.cache.get((content, *tail))
+            if known is None:
+                todo[content] = item
+            else:
+                vectors[content] = known
+        if todo:
+            batches = self.map(name, method, list(todo.values()), batch, on_step, stop)
+            for content, row in zip(todo, (row for part in batches for row in part.numpy()), strict=True):
+                self.engine.cache.put((content, *tail), row)
+                vectors[content] = row
+        return np.stack([vectors[content] for content in contents])

@@ -1,0 +1,1 @@
+"""Torch modules and adapter bases that several families share."""

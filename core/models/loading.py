@@ -1,0 +1,56 @@
+"""Reading weights from a folder of safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from core.errors import UserError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+def from_folder(model_class: Any, path: Path, dtype: torch.dtype) -> Any:
+    """`from_pretrained` on a local folder: safetensors only, no remote code, no network.
+
+    Raises UserError when the weights are of another format or do not fill the model.
+    """
+    if not list(path.glob("*.safetensors")):
+        raise UserError(
+            f"The model in {path.name!r} has no safetensors weights. Pickled weights (.bin, .pt) are never loaded, because they can run code: convert them with save_pretrained first."
+        )
+    hide_progress()
+    model, found = model_class.from_pretrained(
+        path,
+        dtype=dtype,
+        use_safetensors=True,
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+    )
+    missing = {name for name, _ in model.named_parameters()} & set(found["missing_keys"])
+    if missing:  # transformers would go on with random numbers in their place
+        raise UserError(
+            f"The model in {path.name!r} lacks {len(missing)} weights of a {model_class.__name__}, such as {min(missing)}. Choose another."
+        )
+    return model
+
+
+def hide_progress() -> None:
+    """No progress bar in the terminal for reading weights from the disk: a server's log is no place for one."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
+def unit(vectors: Tensor) -> Tensor:
+    """Unit norm along the last axis, float32, on the CPU."""
+    import torch
+
+    return torch.nn.functional.normalize(vectors.float(), dim=-1).cpu()
+
+
+def weight_bytes(*modules: Any) -> int:
+    return sum(p.numel() * p.element_size() for module in modules for p in module.parameters())

@@ -1,0 +1,1 @@
+"""Models that training runs make: one file a kind of result."""

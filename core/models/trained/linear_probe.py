@@ -1,0 +1,85 @@
+"""A linear probe: a row of weights for each label over a frozen picture tower (Radford et al., arXiv 2103.00020, section 3.2),
+added to what the base says of the labels' names, from which it starts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL.Image import Image
+
+from core.errors import UserError
+from core.models.abilities import Classifier
+from core.models.catalog import load_checkpoint
+from core.models.family import Family, register
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+ARCHITECTURE = "LinearProbe"
+
+
+class LinearProbe(Classifier):
+    """`texts` [labels, d] are the labels' vectors by the base, `weight` [labels, features] and `bias` [labels] what was
+    learned."""
+
+    def __init__(self, base: Any, names: list[str], scale: float, weights: dict[str, Tensor]) -> None:
+        self.base, self.names, self.scale, self.weights = base, names, scale, weights
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> LinearProbe:
+        from safetensors.torch import load_file
+
+        config, weights = json.loads((path / "config.json").read_text()), load_file(path / "model.safetensors")
+        if any(len(weights.get(name, ())) != len(config["labels"]) for name in ("texts", "weight", "bias")):
+            raise UserError(f"The model in {path.name!r} lacks weights for some of its labels. Train it again.")
+        return cls(load_checkpoint(config["base"], device, dtype), config["labels"], float(config["scale"]), weights)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.base.nbytes) + sum(value.nbytes for value in self.weights.values())
+
+    def labels(self) -> list[str]:
+        return self.names
+
+    def classify(self, images: Sequence[Image]) -> Tensor:
+        import torch
+
+        if not hasattr(self.base, "image_vector"):
+            vectors = self.base.embed_images(images)
+            return probed(vectors, vectors, scale=self.scale, **self.weights)
+        features = torch.cat([self.base.image_vector(image) for image in images]).cpu()
+        return probed(features, relative(features, self.base.anchor_vectors("image")), scale=self.scale, **self.weights)
+
+    @classmethod
+    def classify_program(cls, model_id: str) -> str:
+        return PROGRAM.replace("{model_id}", model_id)
+
+
+def relative(features: Tensor, anchors: Tensor) -> Tensor:
+    """[n, 1280] of the embedded pair's tower -> [n, anchors], the vectors that it compares with texts."""
+    from core.models.layers.asif import sharpen
+
+    return sharpen(features @ anchors.T)
+
+
+def probed(features: Tensor, vectors: Tensor, texts: Tensor, weight: Tensor, bias: Tensor, scale: float) -> Tensor:
+    """[n, labels] logits: scale * (cosine of picture and label + features @ weight) + bias. With weights of zero it is
+    zero-shot classification."""
+    return scale * (vectors @ texts.T + features @ weight.T) + bias
+
+
+PROGRAM = """\
+from pathlib import Path
+
+from core.models.trained.linear_probe import LinearProbe  # a frozen picture tower and a row of weights for each label
+
+model = LinearProbe.load(Path("{model_id}"), torch.device("cpu"), torch.float32)
+with torch.inference_mode():
+    labels, logits = model.labels(), model.classify(images)
+"""
+
+register(Family(name="linear-probe", adapter=LinearProbe, architectures=(ARCHITECTURE,), specs=()))

@@ -1,0 +1,90 @@
+"""The embedded pair with what a contrastive run added: to each side's relative representation a linear map of that side's own
+vector. Without the maps it is the embedded pair itself, so training starts from there (as LiT starts from a trained image tower;
+Zhai et al., arXiv 2111.07991)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PIL.Image import Image
+
+from core.errors import UserError
+from core.models.abilities import DualEncoder, Scale
+from core.models.family import Family, register
+from core.models.layers.asif import sharpen
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+ARCHITECTURE = "TunedPair"
+SIDES = ("image", "text")
+
+
+class TunedPair(DualEncoder):
+    """`maps` {side: [d of the side's tower, anchors]}; a side that was locked has none."""
+
+    def __init__(self, pair: Any, maps: dict[str, Tensor], scale: Scale) -> None:
+        self.pair, self.maps, self._scale = pair, maps, scale
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TunedPair:
+        from safetensors.torch import load_file
+
+        from core.assets import EMBEDDED_FOLDER
+        from core.models.embedded.pair import EmbeddedPair
+
+        pair = EmbeddedPair.load(EMBEDDED_FOLDER, device, dtype)
+        maps = load_file(path / "model.safetensors", device=str(device))
+        wanted = {"image": pair.image_anchors.T.shape, "text": pair.text_anchors.T.shape}
+        if any(side not in wanted or value.shape != wanted[side] for side, value in maps.items()):
+            raise UserError(f"The model in {path.name!r} was not made from this embedded pair. Train it again.")
+        config = json.loads((path / "config.json").read_text())
+        return cls(pair, maps, Scale(float(config["scale"]), float(config["bias"]), bool(config["sigmoid"])))
+
+    @classmethod
+    def program(cls, model_id: str) -> str:
+        return PROGRAM.replace("{model_id}", model_id)
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.pair.nbytes) + sum(value.numel() * value.element_size() for value in self.maps.values())
+
+    def embed_images(self, images: Sequence[Image]) -> Tensor:
+        import torch
+
+        vectors = torch.cat([self.pair.image_vector(image) for image in images])
+        return tuned(vectors, self.pair.image_anchors, self.maps.get("image")).cpu()
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        return tuned(self.pair.centred(texts), self.pair.text_anchors, self.maps.get("text")).cpu()
+
+    def scale(self) -> Scale:
+        return self._scale
+
+
+def tuned(vectors: Tensor, anchors: Tensor, added: Tensor | None) -> Tensor:
+    """[n, d] of unit norm, [anchors, d] and the map [d, anchors] -> [n, anchors], unit norm."""
+    import torch
+
+    relative = sharpen(vectors @ anchors.T)
+    if added is None:
+        return relative
+    return torch.nn.functional.normalize(relative + vectors @ added, dim=1)
+
+
+PROGRAM = """\
+from core.assets import EMBEDDED_FOLDER
+from core.models.embedded.pair import EmbeddedPair  # EfficientNet-Lite0 and MiniLM, joined by ASIF
+from core.models.trained.pair import TunedPair
+
+model = TunedPair.load(Path("{model_id}"), torch.device("cpu"), torch.float32)
+with torch.inference_mode():
+    image_embeds, text_embeds = model.embed_images(images), model.embed_texts(texts)
+scale, bias, *_ = model.scale()
+"""
+
+register(Family(name="tuned-pair", adapter=TunedPair, architectures=(ARCHITECTURE,), specs=()))

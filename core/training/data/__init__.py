@@ -1,0 +1,1 @@
+"""Examples to train on, and where they come from."""

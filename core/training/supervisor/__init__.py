@@ -1,0 +1,1 @@
+"""Starts training processes, watches them, and adopts those of an earlier app."""

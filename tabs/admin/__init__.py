@@ -1,0 +1,1 @@
+"""The admin's page, served at /admin to whom the gate admits."""

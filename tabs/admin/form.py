@@ -1,0 +1,84 @@
+"""The form of a run: for each objective what it is, and a field for every setting of its Config."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import Field, fields
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+from gradio.components import Component
+
+if TYPE_CHECKING:
+    from core.training.objective import Objective
+
+WIDE = 200  # pixels of a field at least: two or three stand side by side
+
+
+class Form:
+    """One group of fields for each objective, of which one is shown."""
+
+    def __init__(self, objectives: list[type[Objective]]) -> None:
+        self.objectives = {objective.name: objective for objective in objectives}
+        self.first = objectives[0].name
+        self.choice = gr.Dropdown(
+            [(objective.title, objective.name) for objective in objectives],
+            value=self.first,
+            label="What is to be learned",
+        )
+        self.groups: dict[str, gr.Column] = {}
+        self.fields: dict[str, dict[str, Component]] = {}
+        for number, objective in enumerate(objectives):
+            with gr.Column(visible=number == 0) as group:
+                gr.Markdown(
+                    _paragraphs(objective.about), latex_delimiters=[{"left": "$", "right": "$", "display": False}]
+                )
+                with gr.Accordion("Settings", open=False), gr.Row():
+                    self.fields[objective.name] = {field.name: _component(field) for field in fields(objective.Config)}
+            self.groups[objective.name] = group
+        self.choice.change(self._show, self.choice, list(self.groups.values()), api_visibility="private")
+
+    @property
+    def components(self) -> set[Component]:
+        """All of them, for a handler that takes a dictionary."""
+        return {self.choice, *(one for named in self.fields.values() for one in named.values())}
+
+    def read(self, values: Mapping[Component, Any]) -> tuple[str, dict[str, Any]]:
+        """(objective, its settings) from what a handler was given."""
+        name = str(values[self.choice])
+        return name, {field: values[component] for field, component in self.fields.get(name, {}).items()}
+
+    def filled(self, name: str, settings: Mapping[str, Any]) -> dict[Component, Any]:
+        """Updates that show an objective with these settings."""
+        shown: dict[Component, Any] = {self.choice: name}
+        for field, component in self.fields[name].items():
+            if field in settings:
+                shown[component] = settings[field]
+        return shown
+
+    def _show(self, name: str) -> list[Any]:
+        return [gr.Column(visible=one == name) for one in self.groups]
+
+
+def _paragraphs(about: str) -> str:
+    """Each of Learned, Frozen, Loss and Papers on a line of its own."""
+    return re.sub(r"\s+(?=\*\*[A-Z])", "\n\n", about)
+
+
+def _component(field: Field[Any]) -> Component:
+    label, told = field.name.replace("_", " "), field.metadata
+    if isinstance(field.default, bool):
+        return gr.Checkbox(field.default, label=label, info=told["help"], min_width=WIDE)
+    if told["of"]:
+        return gr.Dropdown(list(told["of"]), value=field.default, label=label, info=told["help"], min_width=WIDE)
+    whole = isinstance(field.default, int)
+    return gr.Number(
+        field.default,
+        label=label,
+        info=f"{told['help']} ({told['low']:g} to {told['high']:g})",
+        precision=0 if whole else None,
+        minimum=told["low"],
+        maximum=told["high"],
+        min_width=WIDE,
+    )

@@ -1,0 +1,142 @@
+"""The half of the admin page that starts: what is learned, from which data, after a look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import gradio as gr
+from gradio.components import Component
+
+from core import images as door
+from core.models.family import EMBEDDED
+from core.training import OBJECTIVES, all_objectives, need_base
+from core.training.data import loading as sets
+from core.training.data.example import Example
+from core.training.run_folder import Request
+from core.training.supervisor.runs import Run
+from tabs import _base as base
+from tabs import _galleries
+from tabs.admin.form import Form
+
+BUNDLED = ("gallery", "scenes")
+SHOWN, SIDE = 8, 256  # examples to look at, and their pixels
+
+
+@dataclass(frozen=True)
+class Start:
+    """What another part of the page needs of this one. `started` holds the id of the run that was started last."""
+
+    form: Form
+    source: gr.Dropdown
+    start_from: gr.Dropdown
+    started: gr.State
+
+    def filled(self, lab: base.Lab, run: Run) -> dict[Component, Any]:
+        """Updates that show the settings, the base and the data of a run."""
+        return {
+            **self.form.filled(run.objective, run.settings),
+            self.source: gr.Dropdown(
+                [*_sources(lab), (f"the data of {run.name}", f"run:{run.id}")], value=f"run:{run.id}"
+            ),
+            self.start_from: gr.Dropdown(_bases(lab, run.objective), value=run.base),
+        }
+
+
+def build(lab: base.Lab) -> Start:
+    runs = lab.runs
+    assert runs is not None
+    started = gr.State("")
+    with gr.Row():
+        with gr.Column(min_width=300):
+            form = Form(all_objectives())
+        with gr.Column(min_width=300):
+            source = gr.Dropdown(
+                _sources(lab), value=OBJECTIVES.get(form.first).data, label="Data", allow_custom_value=True
+            )
+            file = gr.File(label="A zip: pictures with metadata.csv", file_types=[".zip"], visible=False)
+            count = gr.Number(sets.SCENES, label="How many", precision=0, minimum=10, maximum=sets.MOST, visible=False)
+            hub = gr.Textbox(label="Id of a dataset on the hub", placeholder="user/dataset", visible=False)
+            start_from = gr.Dropdown(_bases(lab, form.first), value=EMBEDDED, label="Starts from")
+            name = gr.Textbox(label="Name of the run", max_length=80, placeholder="my first run")
+            with gr.Row():
+                look = gr.Button("Look at the data")
+                start = gr.Button("Start", variant="primary")
+            said = gr.Markdown()
+            pictures = gr.Gallery(
+                label="Some of the examples", columns=4, height="auto", format="jpeg", elem_classes="told"
+            )
+
+    def examples(values: Mapping[Component, Any], into: str, progress: gr.Progress) -> tuple[str, list[Example]]:
+        where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
+        archive = Path(values[file]) if values[file] else None
+        rows, step = int(values[count] or sets.SCENES), base.stepper(progress, "Making the data ready")
+        return where, sets.load(where, Path(into), lab.store, archive, rows, runs=runs, on_step=step)
+
+    @base.safe
+    def looked(
+        values: dict[Component, Any],
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[Any, ...]:
+        objective, _ = form.read(values)
+        with TemporaryDirectory(prefix="vlm-lab-look-") as folder:
+            found = sets.check(examples(values, folder, progress)[1], OBJECTIVES.get(objective))
+            shown = [(door.thumbnail(one.picture(), SIDE), told(one, objective)) for one in found.shown(SHOWN)]
+        return found.told(), shown
+
+    @base.safe
+    def begun(
+        values: dict[Component, Any],
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> tuple[str, str]:
+        objective, settings = form.read(values)
+        need_base(lab.models, objective, str(values[start_from]))
+        with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
+            where, rows = examples(values, folder, progress)
+            request = Request(objective, where, settings, str(values[start_from]), str(values[name] or ""))
+            id = runs.start(request, rows)
+        return id, "It has started: see “Watch”."
+
+    def chosen(objective: str, where: str) -> tuple[Any, Any]:
+        """What suits another objective. A visitor's input alone asks for it: a clone brings a base and data of its own."""
+        bases, bundled = _bases(lab, objective), where in BUNDLED
+        return gr.Dropdown(bases, value=bases[0][1]), OBJECTIVES.get(objective).data if bundled else gr.skip()
+
+    form.choice.input(chosen, [form.choice, source], [start_from, source], api_visibility="private")
+    inputs = {*form.components, source, file, count, hub, start_from, name}
+    look.click(looked, inputs, [said, pictures], api_visibility="private")
+    start.click(begun, inputs, [started, said], api_visibility="private")
+    gr.on(None, lambda: gr.Dropdown(_sources(lab)), None, source, api_visibility="private")  # when the page opens
+    source.change(
+        lambda where: (
+            gr.File(visible=where == "zip"),
+            gr.Number(visible=where in ("scenes", "hub")),
+            gr.Textbox(visible=where == "hub"),
+        ),
+        source,
+        [file, count, hub],
+        api_visibility="private",
+    )
+    return Start(form, source, start_from, started)
+
+
+def told(example: Example, objective: str) -> str:
+    """What an example says of its picture to an objective, in one line."""
+    needs = OBJECTIVES.get(objective).needs
+    return " ".join(getattr(example, name) for name in needs if name not in ("image", "mask"))
+
+
+def _bases(lab: base.Lab, objective: str) -> list[tuple[str, str]]:
+    return [(lab.models.catalog.label(name), name) for name in OBJECTIVES.get(objective).bases(lab.models)]
+
+
+def _sources(lab: base.Lab) -> list[tuple[str, str]]:
+    kept = [(title, f"gallery:{name}") for title, name in _galleries.choices(lab, None)[1:]]
+    made = [
+        ("composed scenes: things pasted on photographs", "scenes"),
+        ("the demo gallery: pictures with captions", "gallery"),
+    ]
+    return [*made, *kept, ("a zip of mine", "zip"), ("a dataset on the hub", "hub")]

@@ -1,0 +1,287 @@
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from core.data.galleries import Gallery
+from core.data.store import Store
+from core.errors import Stopped, UserError
+from tests.core.data.gallery_fakes import CountingModels, colour_files
+
+pytest.importorskip("lancedb")
+BUCKET = "vlm-lab-test"
+
+
+@pytest.fixture(scope="module")
+def s3():
+    """(endpoint options, a plain client) of an S3 server on this machine."""
+    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    import boto3
+
+    server.start()
+    host, port = server.get_host_and_port()
+    secret = {"aws_access_key_id": "AKIAFAKE", "aws_secret_access_key": "very-secret"}
+    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", **secret)
+    client.create_bucket(Bucket=BUCKET)
+    options = {"aws_endpoint": f"http://{host}:{port}", "allow_http": "true", "aws_region": "us-east-1", **secret}
+    yield options, client
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def place(request, tmp_path):
+    """Arguments of a Store: a folder, or an address of the S3 server."""
+    if request.param == "folder":
+        return {"place": str(tmp_path / "store"), "pictures": tmp_path / "pictures"}
+    options, _ = request.getfixturevalue("s3")
+    return {
+        "place": f"s3://{BUCKET}/{tmp_path.name}",
+        "pictures": tmp_path / "pictures",
+        "storage_options": options,
+    }
+
+
+@pytest.fixture
+def local(tmp_path):
+    return {"place": str(tmp_path / "store"), "pictures": tmp_path / "pictures"}
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    made = Gallery("visit")
+    made.add(colour_files(tmp_path / "in", 5))
+    return made
+
+
+def facts(gallery):
+    return [(item.id, item.caption) for item in gallery.items]
+
+
+def test_kept_here_read_there(place, gallery):
+    models = CountingModels()
+    vectors = gallery.vectors(models, "m")
+    assert Store(**place).names() == []
+    kept = Store(**place).keep(gallery, "  Holiday   ☀ \n")
+    assert kept.name == "Holiday ☀"
+    store = Store(**place)  # as another process would
+    assert store.names() == ["Holiday ☀"]
+    again = store.open("Holiday ☀")
+    assert facts(again) == facts(gallery)
+    assert store.open("Holiday ☀") is again
+    np.testing.assert_array_equal(again.vectors(models, "m"), vectors)
+    assert models.pictures == 5
+    for item in again.items:
+        assert os.path.dirname(item.path) == str(place["pictures"] / again.key)
+        assert os.path.getsize(item.path) > 0
+
+
+def test_changes_stay(place, gallery, tmp_path):
+    models = CountingModels()
+    kept = Store(**place).keep(gallery, "a")
+    kept.vectors(models, "m")
+    kept.caption_vectors(models, "m")
+    gone = kept.items[1]
+    kept.remove([gone.id])
+    report = kept.add([(gallery.items[0].path, ""), *colour_files(tmp_path / "more", 2, first=5)])
+    assert len(report.added) >= 2
+    kept.vectors(models, "m")
+    seen = models.pictures
+    again = Store(**place).open("a")
+    assert facts(again) == facts(kept)
+    assert gone.id not in [item.id for item in again.items]
+    assert not os.path.exists(gone.path)
+    np.testing.assert_array_equal(again.vectors(models, "m"), kept.vectors(models, "m"))
+    assert models.pictures == seen
+    texts = models.texts
+    assert again.caption_vectors(models, "m")[0] == [i for i, item in enumerate(again.items) if item.caption]
+    assert models.texts - texts == 2  # of the two new ones only
+    assert gone.id not in store_rows(again)
+
+
+def store_rows(kept):
+    """All ids in the gallery's tables of vectors."""
+    names = [name for name in kept._store.tables(kept.key) if name != kept.key]
+    assert names
+    return {row for name in names for row in kept._store.table(name).to_arrow()["id"].to_pylist()}
+
+
+def test_the_bucket_holds_rows_and_no_picture(s3, place, gallery):
+    if "storage_options" not in place:
+        pytest.skip("of the S3 store only")
+    Store(**place).keep(gallery, "a").vectors(CountingModels(), "m")
+    listed = s3[1].list_objects_v2(Bucket=BUCKET, Prefix=place["place"].rpartition("/")[2])["Contents"]
+    data = [s3[1].get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read() for entry in listed]
+    assert any(gallery.items[0].id.encode() in body for body in data)
+    assert not any(b"JFIF" in body for body in data)
+    assert not os.path.exists("s3:")
+
+
+def test_appends_of_another_process_are_seen(place, gallery, tmp_path):
+    models = CountingModels()
+    mine = Store(**place).keep(gallery, "a")
+    theirs = Store(**place).open("a")
+    mine.vectors(models, "m")
+    theirs.add(colour_files(tmp_path / "more", 2, first=5))
+    theirs.vectors(models, "m")
+    assert models.pictures == 7
+    assert len(mine) == 5
+    assert mine.refresh()
+    assert not mine.refresh()
+    assert facts(mine) == facts(theirs)
+    assert len(mine.vectors(models, "m")) == 7
+    assert models.pictures == 7  # the vectors came from the store too
+
+
+def test_names(local, gallery, tmp_path):
+    store = Store(**local)
+    for bad in ("", "   ", "x" * 81, "\0\n"):
+        with pytest.raises(UserError, match="1 to 80"):
+            store.keep(gallery, bad)
+    odd = ["../../x", "$(touch x)", "CON", "galleries", "o'brien'; --", "x" * 80, "مرحبا 🎈", "a/b\\c"]
+    for name in odd:
+        store.keep(gallery, name)
+    assert Store(**local).names() == odd
+    for name in odd:
+        assert facts(Store(**local).open(name)) == facts(gallery)
+    inside = {path.name for folder in (tmp_path / "store", tmp_path / "pictures") for path in folder.iterdir()}
+    assert all(name == "galleries.lance" or name.startswith("gallery_") for name in inside)
+    assert {path.name for path in tmp_path.iterdir()} == {"store", "pictures", "in"}
+    with pytest.raises(UserError, match="already"):
+        store.keep(gallery, " CON ")
+    with pytest.raises(UserError, match="no gallery called 'x'"):
+        store.open("x")
+
+
+def test_delete_removes_everything_of_one_gallery(place, gallery):
+    store = Store(**place)
+    store.keep(gallery, "a").vectors(CountingModels(), "m")
+    kept = store.keep(gallery, "b")
+    doomed = store.open("a")
+    store.delete("a")
+    assert store.names() == ["b"]
+    assert store.tables(doomed.key) == []
+    assert [path.name for path in place["pictures"].iterdir()] == [kept.key]
+    with pytest.raises(UserError):
+        store.open("a")
+    with pytest.raises(UserError):
+        store.delete("a")
+    with pytest.raises(UserError):
+        doomed.refresh()
+    store.keep(Gallery("empty"), "a")
+    assert len(Store(**place).open("a")) == 0
+
+
+def test_one_of_many_gets_a_name(local, gallery):
+    won, lost, start = [], [], threading.Barrier(4)
+
+    def keep():
+        store = Store(**local)
+        start.wait()
+        try:
+            won.append(store.keep(gallery, "a").key)
+        except UserError as error:
+            lost.append(str(error))
+
+    threads = [threading.Thread(target=keep) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert all("already" in message for message in lost)
+    assert Store(**local).open("a").key == won[0]
+    assert [path.name for path in local["pictures"].iterdir()] == won
+
+
+def test_a_stopped_run_is_kept(local, tmp_path):
+    gallery, models, stop = Gallery("visit"), CountingModels(), threading.Event()
+    gallery.add(colour_files(tmp_path / "in", 40))
+    kept = Store(**local).keep(gallery, "a")
+    with pytest.raises(Stopped):
+        kept.vectors(models, "m", lambda done, _: done == 20 and stop.set(), stop)
+    Store(**local).open("a").vectors(models, "m")
+    assert models.pictures == 40
+
+
+def test_rows_of_a_foreign_hand_stay_inside(local, gallery):
+    store = Store(**local)
+    kept = store.keep(gallery, "a")
+    store.table(kept.key).add([{"id": "evil", "path": "../../../etc/passwd", "caption": "", "position": 0}])
+    store.catalogue().add([{"name": "evil", "key": "../..", "created": 0.0}])
+    assert kept.refresh()
+    assert kept.items[0].path == str(kept.folder / "passwd")
+    assert store.names() == ["a"]
+
+
+CHILD = """
+import sys, time
+from pathlib import Path
+from core.data import galleries
+from core.data.store import Store
+from tests.core.data.gallery_fakes import CountingModels
+
+galleries.SAVE_EVERY = 16
+kept = Store(sys.argv[1], Path(sys.argv[2])).open("a")
+kept.vectors(CountingModels(), "m", lambda done, total: done == 60 and (print("there", flush=True), time.sleep(60)))
+"""
+
+
+def test_what_was_saved_survives_kill_9(local, tmp_path):
+    gallery = Gallery("visit")
+    gallery.add(colour_files(tmp_path / "in", 80))
+    Store(**local).keep(gallery, "a")
+    command = [sys.executable, "-c", CHILD, local["place"], str(local["pictures"])]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert child.stdout.readline() == "there\n"
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    models, again = CountingModels(), Store(**local).open("a")
+    assert facts(again) == facts(gallery)
+    assert len(again.vectors(models, "m")) == 80
+    assert models.pictures == 80 - 48  # three saves of 16 were done
+
+
+def test_a_half_kept_gallery_is_never_seen(local, gallery, monkeypatch, tmp_path):
+    die = "import os; Store._claim = lambda *_: os._exit(9); Store(sys.argv[1], Path(sys.argv[2])).keep(mine, 'a')"
+    mine = f"mine = galleries.Gallery('v'); mine.add([({str(tmp_path / 'in' / 'p0.png')!r}, '')])"
+    code = "\n".join([*CHILD.splitlines()[:6], mine, die])
+    assert subprocess.run([sys.executable, "-c", code, local["place"], str(local["pictures"])]).returncode == 9
+    assert len(list(local["pictures"].iterdir())) == 1  # what the killed one left
+    assert Store(**local).names() == []
+    assert facts(Store(**local).keep(gallery, "a")) == facts(gallery)
+
+
+def test_a_keep_that_fails_leaves_nothing(local, gallery, monkeypatch):
+    store = Store(**local)
+
+    def fail(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "_claim", fail)
+    with pytest.raises(KeyboardInterrupt):
+        store.keep(gallery, "a")
+    assert list(local["pictures"].iterdir()) == []
+    assert store.tables("gallery") == []
+
+
+@pytest.mark.parametrize("where", ["file", "no server", "no bucket", "wrong scheme"])
+def test_an_unreachable_place_is_told_plainly(tmp_path, where, s3, gallery):
+    (tmp_path / "file").write_text("")
+    options = s3[0]
+    if where == "no server":
+        options = {**options, "aws_endpoint": "http://127.0.0.1:9"}
+    place = {"file": str(tmp_path / "file" / "x"), "wrong scheme": "nonsense://x"}.get(where, "s3://no-such-bucket/x")
+    began = time.monotonic()
+    with pytest.raises(UserError, match="cannot be reached") as caught:
+        Store(place, tmp_path / "pictures", options).keep(gallery, "a")
+    assert time.monotonic() - began < 15
+    assert caught.value.__suppress_context__
+    text = str(caught.value)
+    assert not any(secret in text for secret in ("AKIAFAKE", "very-secret", "127.0.0.1", str(tmp_path)))

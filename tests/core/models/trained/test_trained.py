@@ -1,0 +1,102 @@
+"""Models of training runs in the pickers: they come and go while the lab is open."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from core.errors import UserError
+from core.models.abilities import Answerer, DualEncoder
+from core.models.family import EMBEDDED
+from core.models.inference import Models
+
+
+def trained(runs, id, name="mine", state="finished", value=0.0, architecture="TunedPair"):
+    """A run's folder, as far as pickers look at it."""
+    folder = runs / id
+    (folder / "model").mkdir(parents=True, exist_ok=True)
+    (folder / "request.json").write_text(json.dumps({"objective": "contrastive", "data": "", "name": name}))
+    config = {"architectures": [architecture], "scale": 20.0, "bias": 0.0, "sigmoid": False}
+    (folder / "model" / "config.json").write_text(json.dumps(config))
+    maps = {"text": torch.full((384, 1000), value)} if value else {}
+    save_file(maps, folder / "model" / "model.safetensors")
+    (folder / "status.json").write_text(json.dumps({"state": state}))
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+    return tmp_path / "runs"
+
+
+@pytest.fixture
+def lab(engine, runs):
+    return Models(engine, runs=runs)
+
+
+def names(models, needs=None):
+    return [spec.id for spec in models.catalog.specs(needs) if spec.note == "trained here"]
+
+
+def test_they_appear_where_they_fit(lab, runs):
+    assert names(lab) == []
+    trained(runs, "20260101-000000-aaaaaaaa")
+    trained(runs, "20260102-000000-bbbbbbbb", "kept", "cancelled")
+    for state in ("running", "failed", "interrupted"):
+        trained(runs, f"20260103-000000-{state}", state, state)
+    trained(runs, "20260104-000000-cccccccc", "unknown", architecture="Nothing")
+    assert names(lab) == names(lab, DualEncoder) == ["mine", "kept"]
+    assert names(lab, Answerer) == []
+    assert lab.catalog.specs()[0].id == EMBEDDED
+    assert lab.catalog.label("mine") == "mine · 0 MB · trained here · on this machine"
+
+
+def test_names_are_told_apart_by_the_ends_of_ids(lab, runs):
+    for id, name in (("1-aaaaaaaa", "mine"), ("2-bbbbbbbb", "mine"), ("3-cccccccc", EMBEDDED), ("4-dddddddd", "")):
+        trained(runs, id, name)
+    assert names(lab) == ["mine", "mine (bbbbbbbb)", f"{EMBEDDED} (cccccccc)", "4-dddddddd"]
+    assert lab.catalog.spec(EMBEDDED).family == "embedded"
+
+
+@pytest.mark.parametrize("name", ["../../x", "$(touch x)", "x" * 300, "CON"])
+def test_odd_names_are_text(lab, runs, name):
+    folder = trained(runs, "1-aaaaaaaa", name)
+    assert names(lab) == [name]
+    assert lab.catalog.path(name) == folder / "model"
+    assert len(lab.catalog.label(name)) < 130
+
+
+def test_a_deleted_one_is_gone_with_a_plain_message(lab, runs):
+    folder = trained(runs, "1-aaaaaaaa")
+    assert lab.embed_texts("mine", ["a cat"]).shape[0] == 1
+    shutil.rmtree(folder)
+    with pytest.raises(UserError, match=r"There is no model called 'mine'\. Choose one of: embedded"):
+        lab.embed_texts("mine", ["a dog"])
+    assert names(lab) == []
+    assert "mine" not in lab.engine.resident
+
+
+def test_another_of_the_same_name_is_another_model(lab, runs):
+    folder = trained(runs, "1-aaaaaaaa")
+    before = lab.embed_texts("mine", ["a cat"])
+    shutil.rmtree(folder)
+    weights = lab.call(EMBEDDED, "anchor_vectors", "text")
+    trained(runs, "2-bbbbbbbb")
+    save_file({"text": torch.ones_like(weights.T).contiguous()}, runs / "2-bbbbbbbb" / "model" / "model.safetensors")
+    assert abs(lab.embed_texts("mine", ["a cat"]) - before).max() > 1e-3
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"state": "finished"'])
+def test_damaged_folders_are_passed_over(lab, runs, text):
+    for id, file in (("1-a", "status.json"), ("2-b", "request.json"), ("3-c", "model/config.json")):
+        (trained(runs, id) / file).write_text(text)
+    assert names(lab) == ["2-b"]  # its name is lost, its model is not
+
+
+def test_looking_again_is_free_where_nothing_changed(lab, runs, monkeypatch):
+    trained(runs, "1-aaaaaaaa")
+    assert names(lab) == ["mine"]
+    monkeypatch.setattr("core.models.catalog.run_specs", None)
+    assert names(lab) == ["mine"]
