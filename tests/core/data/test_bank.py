@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.assets import CAPTIONER_FOLDER
 from core.data import bank
 from core.errors import UserError
 from core.models.family import EMBEDDED
@@ -48,7 +49,7 @@ def test_the_bank_that_ships_is_what_its_captions_say(models):
     """30,000 captions or more, no two alike, in under 15 MB, memory-mapped, and made by this very model."""
     shipped = bank.shipped()
     assert len(shipped) == len(set(shipped.captions)) >= 30_000
-    assert sum((bank.FOLDER / name).stat().st_size for name in ("bank.txt.gz", "bank.safetensors")) < 15e6
+    assert sum((CAPTIONER_FOLDER / name).stat().st_size for name in ("bank.txt.gz", "bank.safetensors")) < 15e6
     some = list(range(0, len(shipped), len(shipped) // 20))
     again = bank.make(models, [shipped.captions[i] for i in some])
     np.testing.assert_allclose(again.similarities, shipped.similarities[some], atol=2e-3)

@@ -131,7 +131,7 @@ def test_it_is_measured_shown_and_kept(kind, models, encoded, examples, tmp_path
     assert all(isinstance(text, str) for text in said)
     objective.save(learner, tmp_path / "mine")
     listed = Models(models.engine, tmp_path)
-    assert listed.spec("mine").path == tmp_path / "mine", "a family loads it"
+    assert listed.catalog.spec("mine").path == tmp_path / "mine", "a family loads it"
 
 
 @pytest.mark.parametrize("name", ["contrastive", "cross-attention", "mlm-itm"])
