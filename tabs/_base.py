@@ -19,7 +19,6 @@ from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from core import images
-from core.admin_door import Door
 from core.engine import OnStep
 from core.errors import UserError
 from core.galleries import Gallery
@@ -28,6 +27,7 @@ from core.models.base import Model
 from core.settings import Settings
 from core.store import Store
 from core.training.runs import Runs
+from web.admin_sessions import AdminSessions
 from web.queue import supervise
 
 log = logging.getLogger("vlm_lab")
@@ -42,7 +42,7 @@ class Lab:
     models: Models
     bundled: Gallery
     store: Store | None  # None where galleries may not be kept
-    door: Door | None = None  # None where there is no admin page
+    admin_sessions: AdminSessions | None = None  # None where there is no admin page
     runs: Runs | None = None  # None where there is no admin page, or no place for training runs
 
 
