@@ -14,8 +14,6 @@ import gradio as gr
 from starlette.middleware import Middleware
 
 from core import images
-from core.admin_door import Door
-from core.admin_gate import ADMIN_PATH, AdminGate
 from core.assets import ASSETS
 from core.data.bundled import bundled
 from core.data.store import Store
@@ -25,10 +23,12 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.settings import ADMIN_VARIABLE, Settings
 from core.training.supervisor.runs import Runs
-from core.web import BodyLimit
 from tabs import all_tabs
 from tabs._base import Lab, Page
 from tabs.admin import page as _admin
+from web.admin_gate import ADMIN_PATH, AdminGate
+from web.admin_sessions import AdminSessions
+from web.body_limit import BodyLimit
 from web.requests import RequestCheck
 
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # the visitor's own: none is fetched
@@ -52,10 +52,12 @@ def theme() -> gr.themes.Base:
 def open_lab(settings: Settings) -> Lab:
     """What the tabs share. Models are looked up here and loaded when they are first used."""
     store = Store(settings.galleries, Path(settings.pictures)) if settings.galleries else None
-    door = Door(settings.admin_password, settings.on_loopback, settings.port) if settings.admin_on else None
+    sessions = (
+        AdminSessions(settings.admin_password, settings.on_loopback, settings.port) if settings.admin_on else None
+    )
     models = Models(Engine(settings), settings.models, settings.runs)
-    runs = Runs(settings.runs, settings.models, settings.device) if settings.runs and door else None
-    return Lab(settings, models, bundled(), store, door, runs)
+    runs = Runs(settings.runs, settings.models, settings.device) if settings.runs and sessions else None
+    return Lab(settings, models, bundled(), store, sessions, runs)
 
 
 def build(lab: Lab) -> gr.Blocks:
@@ -67,7 +69,7 @@ def build(lab: Lab) -> gr.Blocks:
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
                     tab.build(lab)
         gr.Markdown(lab.models.engine.device.why, elem_classes="footnote")
-        runs = f"Training runs: [{ADMIN_PATH}]({ADMIN_PATH}/)" if lab.door else lab.settings.why_no_admin
+        runs = f"Training runs: [{ADMIN_PATH}]({ADMIN_PATH}/)" if lab.admin_sessions else lab.settings.why_no_admin
         gr.Markdown(runs, elem_classes="footnote")
     page.queue(max_size=64, api_open=False)
     return page
@@ -93,9 +95,9 @@ def launch_options(lab: Lab) -> dict[str, Any]:
     }
     stack = [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]
     served: dict[str, Any] = {"middleware": stack}
-    if lab.door:
+    if lab.admin_sessions:
         admin = _admin.site(lab, options)
-        stack.append(Middleware(AdminGate, admin=RequestCheck(admin), door=lab.door))
+        stack.append(Middleware(AdminGate, admin=RequestCheck(admin), sessions=lab.admin_sessions))
         served["lifespan"] = admin.router.lifespan_context
     stack.append(Middleware(RequestCheck))
     return {**options, "app_kwargs": served}
@@ -103,10 +105,10 @@ def launch_options(lab: Lab) -> dict[str, Any]:
 
 def admin_line(lab: Lab, address: str) -> str:
     """How to reach the admin page of the lab at `address`, or why there is none."""
-    if lab.door is None:
+    if lab.admin_sessions is None:
         return lab.settings.why_no_admin
-    if lab.door.link_token:
-        return f"Admin: {address}admin/?token={lab.door.link_token}"
+    if lab.admin_sessions.link_token:
+        return f"Admin: {address}admin/?token={lab.admin_sessions.link_token}"
     return f"Admin: {address}admin/ (the password is in {ADMIN_VARIABLE})"
 
 

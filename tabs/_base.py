@@ -19,7 +19,6 @@ from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
 from core import images
-from core.admin_door import Door
 from core.data.galleries import Gallery
 from core.data.store import Store
 from core.engine import OnStep
@@ -28,6 +27,7 @@ from core.models.abilities import Model
 from core.models.inference import Models
 from core.settings import Settings
 from core.training.supervisor.runs import Runs
+from web.admin_sessions import AdminSessions
 from web.queue import supervise
 
 log = logging.getLogger("vlm_lab")
@@ -42,7 +42,7 @@ class Lab:
     models: Models
     bundled: Gallery
     store: Store | None  # None where galleries may not be kept
-    door: Door | None = None  # None where there is no admin page
+    admin_sessions: AdminSessions | None = None  # None where there is no admin page
     runs: Runs | None = None  # None where there is no admin page, or no place for training runs
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from starlette.datastructures import QueryParams
 from starlette.responses import JSONResponse
-
-from core.web import App, Message, Receive, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SESSION = re.compile(r"[a-z0-9-]{1,64}")  # the page sends letters and digits, gradio_client a UUID
 API = re.compile(r"(?:/admin)?/gradio_api/(.*)", re.DOTALL)  # the page's own API and that of the admin page
@@ -26,10 +25,10 @@ class RequestCheck:
     Uploads are streamed through unread; they name no session.
     """
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         api = API.fullmatch(scope.get("path", "")) if scope["type"] == "http" else None
         if api is None:
             return await self.app(scope, receive, send)
@@ -76,5 +75,5 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replayed
 
 
-async def _refuse(why: str, scope: Message, receive: Receive, send: Send) -> None:
+async def _refuse(why: str, scope: Scope, receive: Receive, send: Send) -> None:
     await JSONResponse({"detail": why}, 400)(scope, receive, send)

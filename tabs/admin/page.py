@@ -1,4 +1,4 @@
-"""The admin's page, served at /admin to whom the door admits (core/admin_gate.py)."""
+"""The admin's page, served at /admin to open sessions (web/admin_gate.py)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 
-from core.admin_door import Door
-from core.admin_gate import ADMIN_PATH, admits
 from tabs._base import Lab, Page
 from tabs.admin import api as _runs_api
 from tabs.admin import runs as _runs
+from web.admin_gate import ADMIN_PATH, is_admin
+from web.admin_sessions import AdminSessions
 
 SIGN_OUT = '<form method="post" action="/admin/sign-out"><button class="lg secondary">Sign out</button></form>'
 
@@ -19,23 +19,23 @@ SIGN_OUT = '<form method="post" action="/admin/sign-out"><button class="lg secon
 class AdminPage(Page):
     """Blocks whose every event has its session checked again when it runs: it may have ended since it was queued."""
 
-    def __init__(self, door: Door, **options: Any) -> None:
+    def __init__(self, sessions: AdminSessions, **options: Any) -> None:
         super().__init__(**options)
-        self.door = door
+        self.sessions = sessions
 
     async def process_api(
         self, *args: Any, request: gr.Request | list[gr.Request] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
         asked = request if isinstance(request, list) else [request]
-        if not all(one and one.request and admits(self.door, one.request) for one in asked):
+        if not all(one and one.request and is_admin(self.sessions, one.request) for one in asked):
             raise gr.Error("Your session has ended: sign in again.", print_exception=False)
         return await super().process_api(*args, request=request, **kwargs)
 
 
 def build(lab: Lab) -> gr.Blocks:
-    """The page itself; `lab.door` must not be None."""
+    """The page itself; `lab.admin_sessions` must not be None."""
     with AdminPage(
-        lab.door, title="VLM Lab: training runs", analytics_enabled=False, delete_cache=(3600, 3600)
+        lab.admin_sessions, title="VLM Lab: training runs", analytics_enabled=False, delete_cache=(3600, 3600)
     ) as page:
         gr.Markdown("# Training runs")
         _runs.build(lab)
@@ -47,11 +47,11 @@ def build(lab: Lab) -> gr.Blocks:
 
 def site(lab: Lab, options: dict[str, Any]) -> FastAPI:
     """The page mounted at /admin with what `launch` is given; its lifespan must be run by the server's."""
-    door = lab.door
+    sessions = lab.admin_sessions
     return gr.mount_gradio_app(
         FastAPI(openapi_url=None),
         build(lab),
         ADMIN_PATH,
-        auth_dependency=lambda request: "admin" if admits(door, request) else None,
+        auth_dependency=lambda request: "admin" if is_admin(sessions, request) else None,
         **options,
     )

@@ -15,8 +15,8 @@ SHORT = {"steps": 4, "batch": 4, "eval_every": 2, "warmup": 0}
 
 @pytest.fixture(scope="module")
 def admin(app_lab, url):
-    session = app_lab.door.sign_in(ADMIN_PASSWORD, "127.0.0.1")
-    return Client(f"{url}admin", headers={"Cookie": f"{app_lab.door.cookie}={session}"}, verbose=False)
+    session = app_lab.admin_sessions.sign_in(ADMIN_PASSWORD, "127.0.0.1")
+    return Client(f"{url}admin", headers={"Cookie": f"{app_lab.admin_sessions.cookie}={session}"}, verbose=False)
 
 
 def ended(admin, id, seconds=180):

@@ -12,9 +12,9 @@ from tests.app_fixture import ADMIN_PASSWORD
 
 @pytest.fixture
 def admin(chromium, url, app_lab):
-    session = app_lab.door.sign_in(ADMIN_PASSWORD, "127.0.0.1")
+    session = app_lab.admin_sessions.sign_in(ADMIN_PASSWORD, "127.0.0.1")
     with chromium.new_context(viewport={"width": 1280, "height": 900}) as visitor:
-        visitor.add_cookies([{"name": app_lab.door.cookie, "value": session, "url": f"{url}admin"}])
+        visitor.add_cookies([{"name": app_lab.admin_sessions.cookie, "value": session, "url": f"{url}admin"}])
         page = visitor.new_page()
         asked = []
         page.on("request", lambda request: asked.append(request.url))

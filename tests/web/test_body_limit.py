@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from core.web import BodyLimit
+from web.body_limit import BodyLimit
 
 
 def send(body_parts, path="/api", declared=None):

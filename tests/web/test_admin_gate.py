@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 import app
 from core.settings import Settings
-from tabs import _admin
+from tabs.admin import page as _admin
 from tests.app_fixture import ADMIN_PASSWORD, free_port
 from tests.test_architecture import ROOT
 
@@ -191,8 +191,8 @@ def test_programs_call_it_with_the_cookie(admin, url, app_lab):
 
 def test_an_event_is_refused_when_its_session_ended_while_it_waited(app_lab):
     page = _admin.build(app_lab)
-    session = app_lab.door.sign_in(ADMIN_PASSWORD, "127.0.0.1")
-    cookie = f"{app_lab.door.cookie}={session}".encode()
+    session = app_lab.admin_sessions.sign_in(ADMIN_PASSWORD, "127.0.0.1")
+    cookie = f"{app_lab.admin_sessions.cookie}={session}".encode()
     waiting = gr.Request(Request({"type": "http", "headers": [(b"cookie", cookie)]}))
 
     (listing,) = [number for number, event in page.fns.items() if event.api_name == "runs_list"]
@@ -201,7 +201,7 @@ def test_an_event_is_refused_when_its_session_ended_while_it_waited(app_lab):
         return asyncio.run(page.process_api(listing, [], request=request))["data"]
 
     assert len(run(waiting)[0]) == len(app_lab.runs.list())
-    app_lab.door.sign_out(session)
+    app_lab.admin_sessions.sign_out(session)
     for request in (waiting, None, gr.Request()):
         with pytest.raises(gr.Error, match="sign in again"):
             run(request)

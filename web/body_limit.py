@@ -1,23 +1,17 @@
-"""A limit on what a request may carry, for any ASGI server."""
+"""A limit on the size of a request's body."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Message, Receive, Send], Awaitable[None]]
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class BodyLimit:
     """Answers 413 to a body of more than `max_bytes`, declared or sent in chunks; uploads have a limit of their own."""
 
-    def __init__(self, app: App, max_bytes: int, upload_bytes: int, upload_path: str = "/upload") -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, upload_bytes: int, upload_path: str = "/upload") -> None:
         self.app, self.max_bytes, self.upload_bytes, self.upload_path = app, max_bytes, upload_bytes, upload_path
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         limit = self.upload_bytes if scope["path"].endswith(self.upload_path) else self.max_bytes

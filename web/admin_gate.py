@@ -1,4 +1,4 @@
-"""The door of /admin in HTTP: whatever lies below it answers 401 to strangers, before Gradio sees the request."""
+"""The gate of /admin: whatever lies below it answers 401 to strangers, before Gradio sees the request."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.admin_door import SESSION_S, Door, TryLater
-from core.web import App, Message, Receive, Send
+from web.admin_sessions import SESSION_S, AdminSessions, TryLater
 
 ADMIN_PATH = "/admin"
 SIGN_IN = Path(__file__).parents[1] / "assets" / "sign_in.html"
@@ -31,19 +31,19 @@ OWN_PAGE = {
 }
 
 
-def admits(door: Door, request: Request) -> bool:
-    """Whether the request's cookie is a session of the door."""
-    return door.admits(request.cookies.get(door.cookie))
+def is_admin(sessions: AdminSessions, request: Request) -> bool:
+    """Whether the request's cookie is an open session."""
+    return sessions.is_open(request.cookies.get(sessions.cookie))
 
 
 class AdminGate:
-    """Hands requests under /admin to `admin` when the door admits them, answers the others, and passes what lies
-    elsewhere to `app`."""
+    """Hands requests under /admin that carry an open session to `admin` and answers the others itself. Requests
+    elsewhere go to `app`."""
 
-    def __init__(self, app: App, admin: App, door: Door) -> None:
-        self.app, self.admin, self.door = app, admin, door
+    def __init__(self, app: ASGIApp, admin: ASGIApp, sessions: AdminSessions) -> None:
+        self.app, self.admin, self.sessions = app, admin, sessions
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "")
         if scope["type"] != "http" or not (path == ADMIN_PATH or path.startswith(f"{ADMIN_PATH}/")):
             return await self.app(scope, receive, send)
@@ -64,14 +64,14 @@ class AdminGate:
             return PlainTextResponse("Requests from other sites are refused.", 403)
         if (method, path) == ("POST", f"{ADMIN_PATH}/sign-in"):
             return await self._sign_in(request)
-        at_door = method == "GET" and path in (ADMIN_PATH, f"{ADMIN_PATH}/", f"{ADMIN_PATH}/sign-in")
-        if admits(self.door, request):
+        at_entrance = method == "GET" and path in (ADMIN_PATH, f"{ADMIN_PATH}/", f"{ADMIN_PATH}/sign-in")
+        if is_admin(self.sessions, request):
             if (method, path) == ("POST", f"{ADMIN_PATH}/sign-out"):
                 return self._sign_out(request)
             arrived = path == f"{ADMIN_PATH}/" and "token" not in request.query_params
-            return RedirectResponse(f"{ADMIN_PATH}/", 303) if at_door and not arrived else None
-        if at_door:
-            session = self.door.redeem(request.query_params.get("token", ""))
+            return RedirectResponse(f"{ADMIN_PATH}/", 303) if at_entrance and not arrived else None
+        if at_entrance:
+            session = self.sessions.redeem(request.query_params.get("token", ""))
             return self._enter(request, session) if session else self._page()
         return PlainTextResponse(f"Sign in at {ADMIN_PATH}/ first.", 401)
 
@@ -81,7 +81,9 @@ class AdminGate:
         except ValueError:
             fields = {}
         try:
-            session = self.door.sign_in(fields.get("password", [""])[0], request.client.host if request.client else "")
+            session = self.sessions.sign_in(
+                fields.get("password", [""])[0], request.client.host if request.client else ""
+            )
         except TryLater as later:
             seconds = math.ceil(later.seconds)
             said = self._page(f"Too many wrong passwords. Try again in {seconds} seconds.", 429)
@@ -93,7 +95,7 @@ class AdminGate:
         scheme = request.headers.get("x-forwarded-proto", request.url.scheme)
         entered = RedirectResponse(f"{ADMIN_PATH}/", 303, {"cache-control": "no-store"})
         entered.set_cookie(
-            self.door.cookie,
+            self.sessions.cookie,
             session,
             SESSION_S,
             path=ADMIN_PATH,
@@ -104,13 +106,13 @@ class AdminGate:
         return entered
 
     def _sign_out(self, request: Request) -> Response:
-        self.door.sign_out(request.cookies[self.door.cookie])
+        self.sessions.sign_out(request.cookies[self.sessions.cookie])
         left = RedirectResponse(f"{ADMIN_PATH}/", 303)
-        left.delete_cookie(self.door.cookie, path=ADMIN_PATH)
+        left.delete_cookie(self.sessions.cookie, path=ADMIN_PATH)
         return left
 
     def _page(self, message: str = "", status: int = 401) -> Response:
-        known = self.door.has_password
+        known = self.sessions.has_password
         text = message or (BY_PASSWORD if known else BY_LINK)
         page = Template(SIGN_IN.read_text(encoding="utf-8"))
         return HTMLResponse(page.substitute(message=html.escape(text), form=FORM if known else ""), status, OWN_PAGE)

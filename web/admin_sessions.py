@@ -1,4 +1,4 @@
-"""Who may administer: a link that works once, or a password, opens a session. Knows nothing of HTTP."""
+"""Sessions of the admin: a link that works once, or a password, opens one. Knows nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ MOST_CLIENTS = 1000  # remembered at the same time
 
 
 class TryLater(Exception):
-    """Too many wrong passwords; `seconds` says when the next is heard."""
+    """Too many wrong passwords; `seconds` says when the next is checked."""
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
 
 
 @dataclass
-class Tries:
+class FailedAttempts:
     """Wrong passwords, by one client or by all."""
 
     free: int
     wrong: int = 0
     last: float = 0
-    heard_from: float = 0  # not before this
+    checked_from: float = 0  # not before this
 
-    def refused(self, now: float) -> None:
+    def add(self, now: float) -> None:
         if now > self.last + FORGET_S:
             self.wrong = 0
         self.wrong, self.last = self.wrong + 1, now
         if self.wrong >= self.free:  # 2 s, 4 s, 8 s ...
-            self.heard_from = now + min(2.0 ** min(self.wrong - self.free + 1, 30), LONGEST_WAIT_S)
+            self.checked_from = now + min(2.0 ** min(self.wrong - self.free + 1, 30), LONGEST_WAIT_S)
 
 
-class Door:
+class AdminSessions:
     """Sessions are random strings held in memory, hashed, so that looking one up tells nothing by its time.
 
-    `link_token` is "" where there is no link, and once it was used. A session is admitted whatever else is refused.
+    `link_token` is "" where there is no link, and once it was used. An open session stays open whatever else is refused.
     `cookie` names the cookie that carries it; it bears the port, since browsers send a cookie to every port of a host.
     """
 
@@ -59,8 +59,8 @@ class Door:
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: dict[bytes, float] = {}  # to when each ends
-        self._all = Tries(FREE_OF_ALL)
-        self._clients: dict[str, Tries] = {}
+        self._all = FailedAttempts(FREE_OF_ALL)
+        self._clients: dict[str, FailedAttempts] = {}
 
     def redeem(self, token: str) -> str | None:
         """A session for the token of the link, which is void from then on; None for any other token."""
@@ -75,19 +75,19 @@ class Door:
         this client or all together sent too many wrong ones."""
         with self._lock:
             now = self._clock()
-            tries = self._clients.get(client) or Tries(FREE)
-            wait = max(tries.heard_from, self._all.heard_from) - now
+            failed = self._clients.get(client) or FailedAttempts(FREE)
+            wait = max(failed.checked_from, self._all.checked_from) - now
             if wait > 0:
                 raise TryLater(wait)
             if self.has_password and hmac.compare_digest(_hash(password), self._password):
                 self._clients.pop(client, None)
                 return self._open()
-            tries.refused(now)
-            self._all.refused(now)
-            self._remember(client, tries)
+            failed.add(now)
+            self._all.add(now)
+            self._remember(client, failed)
             return None
 
-    def admits(self, session: str | None) -> bool:
+    def is_open(self, session: str | None) -> bool:
         return self._sessions.get(_hash(session or ""), 0) > self._clock()
 
     def sign_out(self, session: str) -> None:
@@ -100,9 +100,9 @@ class Door:
         self._sessions[_hash(session)] = now + SESSION_S
         return session
 
-    def _remember(self, client: str, tries: Tries) -> None:
+    def _remember(self, client: str, failed: FailedAttempts) -> None:
         self._clients.pop(client, None)  # so that the dictionary runs from the longest silent to the latest
-        self._clients[client] = tries
+        self._clients[client] = failed
         if len(self._clients) > MOST_CLIENTS:
             del self._clients[next(iter(self._clients))]
 
