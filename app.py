@@ -27,8 +27,9 @@ from core.settings import ADMIN_VARIABLE, Settings
 from core.training.supervisor.runs import Runs
 from core.web import BodyLimit
 from tabs import all_tabs
-from tabs._base import Lab, Page
+from tabs._lab import Lab
 from tabs.admin import page as _admin
+from web.page import Page
 from web.requests import RequestCheck
 
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # the visitor's own: none is fetched

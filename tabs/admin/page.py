@@ -9,9 +9,10 @@ from fastapi import FastAPI
 
 from core.admin_door import Door
 from core.admin_gate import ADMIN_PATH, admits
-from tabs._base import Lab, Page
+from tabs._lab import Lab
 from tabs.admin import api as _runs_api
 from tabs.admin import runs as _runs
+from web.page import Page
 
 SIGN_OUT = '<form method="post" action="/admin/sign-out"><button class="lg secondary">Sign out</button></form>'
 
