@@ -24,11 +24,12 @@ from core.models.inference import Models
 from core.settings import ADMIN_VARIABLE, Settings
 from core.training.supervisor.runs import Runs
 from tabs import all_tabs
-from tabs._base import Lab, Page
+from tabs._lab import Lab
 from tabs.admin import page as _admin
 from web.admin_gate import ADMIN_PATH, AdminGate
 from web.admin_sessions import AdminSessions
 from web.body_limit import BodyLimit
+from web.page import Page
 from web.requests import RequestCheck
 
 FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # the visitor's own: none is fetched

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from core.registry import discover
-from tabs._base import Tab
+from tabs._lab import Tab
 
 
 def all_tabs() -> list[Tab]:

@@ -15,14 +15,16 @@ from core.data.bundled import NAME as BUNDLED
 from core.data.galleries import AddReport, Gallery
 from core.data.uploads import captions_from, unpack
 from core.errors import UserError
-from tabs import _base as base
+from tabs._jobs import DEVICE, fetch_model, reported, stoppable
+from tabs._lab import Lab
+from web.errors import translate_errors
 
 MINE = "mine"
 THUMBNAIL, SMALL = 512, 160  # pixels
 SHOWN = 60  # pictures of the visitor's gallery
 
 
-def panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
+def panel(lab: Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
     gr.Markdown(
         "Add pictures, or one zip of them. A file `captions.csv` with the columns `file` and `caption` gives them captions. "
         "The gallery is yours alone and is cleared away when you leave, unless you keep it."
@@ -38,7 +40,7 @@ def panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.Stat
         remove = gr.Button("Remove them")
     view = [mine, status, content, chosen, gallery]
 
-    @base.safe
+    @translate_errors
     def add_pictures(
         files: list[str] | None,
         model: str,
@@ -47,27 +49,27 @@ def panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.Stat
     ) -> Generator[tuple[Any, ...], None, None]:
         if not files:
             raise UserError("Choose some pictures or a zip first.")
-        base.fetch_model(lab, model, progress)
+        fetch_model(lab, model, progress)
         into = mine if mine is not None else Gallery(MINE)
         with tempfile.TemporaryDirectory() as folder:
             captioned = captions_from(_unpacked(files, Path(folder)))
             if not captioned:
                 raise UserError("There is no picture among these files.")
             yield (into, "Reading the pictures …", *[gr.skip()] * 3)
-            steps = base.stoppable(lambda on_step, stop: into.add(captioned, on_step, stop))
-            report: AddReport = yield from base.reported(steps, "Reading the pictures", progress, _status)
+            steps = stoppable(lambda on_step, stop: into.add(captioned, on_step, stop))
+            report: AddReport = yield from reported(steps, "Reading the pictures", progress, _status)
         if report.added:
-            look = base.stoppable(lambda on_step, stop: into.vectors(lab.models, model, on_step, stop))
-            yield from base.reported(look, "Looking at the pictures", progress, _status)
+            look = stoppable(lambda on_step, stop: into.vectors(lab.models, model, on_step, stop))
+            yield from reported(look, "Looking at the pictures", progress, _status)
         yield _view(lab, into, _report(report), select=True)
 
-    @base.safe
+    @translate_errors
     def remove_pictures(ids: list[str], mine: Gallery | None) -> tuple[Any, ...]:
         if mine is None or not ids:
             raise UserError("Choose the pictures to remove first.")
         return _view(lab, mine, f"Removed {mine.remove(ids)}.", select=True)
 
-    adding = add.click(add_pictures, [files, model, mine], view, api_visibility="private", **base.DEVICE)
+    adding = add.click(add_pictures, [files, model, mine], view, api_visibility="private", **DEVICE)
     stop.click(
         lambda mine: _view(lab, mine, "Stopped; what was finished is kept."),
         mine,
@@ -84,14 +86,14 @@ def panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.Stat
         keep = gr.Button("Keep my gallery under this name")
         forget = gr.Button("Delete the kept gallery of this name", variant="stop")
 
-    @base.safe
+    @translate_errors
     def keep_gallery(name: str, mine: Gallery | None) -> tuple[Any, ...]:
         if mine is None or not len(mine):
             raise UserError("Your gallery is empty. Add some pictures first.")
         kept = lab.store.keep(mine, name)
         return f"Kept {len(kept)} pictures as “{kept.name}”.", gr.Dropdown(choices(lab, mine), value=kept.name)
 
-    @base.safe
+    @translate_errors
     def delete_gallery(name: str, mine: Gallery | None) -> tuple[Any, ...]:
         lab.store.delete(name)
         return "Deleted.", gr.Dropdown(choices(lab, mine), value=BUNDLED)
@@ -101,7 +103,7 @@ def panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.Stat
     gr.on(None, lambda: gr.Dropdown(choices(lab, None)), None, gallery, api_visibility="private")  # when the page opens
 
 
-def open_gallery(lab: base.Lab, name: str, mine: Gallery | None) -> Gallery:
+def open_gallery(lab: Lab, name: str, mine: Gallery | None) -> Gallery:
     """The gallery of that name; raises UserError if there is none."""
     if name == BUNDLED:
         return lab.bundled
@@ -114,7 +116,7 @@ def open_gallery(lab: base.Lab, name: str, mine: Gallery | None) -> Gallery:
     return lab.store.open(str(name))
 
 
-def choices(lab: base.Lab, mine: Gallery | None) -> list[tuple[str, str]]:
+def choices(lab: Lab, mine: Gallery | None) -> list[tuple[str, str]]:
     choices = [(f"The lab's {len(lab.bundled)} pictures", BUNDLED)]
     if mine is not None and len(mine):
         choices.append((f"My gallery ({len(mine)})", MINE))
@@ -145,7 +147,7 @@ def _status(said: str) -> tuple[Any, ...]:
     return (gr.skip(), said, *[gr.skip()] * 3)
 
 
-def _view(lab: base.Lab, mine: Gallery | None, status: str, select: bool = False) -> tuple[Any, ...]:
+def _view(lab: Lab, mine: Gallery | None, status: str, select: bool = False) -> tuple[Any, ...]:
     """The panel as it stands now, in the order of its outputs."""
     items = mine.items if mine is not None else ()
     names = [(item.caption or item.id, item.id) for item in items]

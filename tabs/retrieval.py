@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 import PIL.Image
 
+from core.assets import EXAMPLES_FOLDER
 from core.data.bundled import NAME as BUNDLED
 from core.data.export import csv_text
 from core.data.galleries import Gallery
@@ -15,8 +16,13 @@ from core.explain import gallery_map, ranking
 from core.models.abilities import DualEncoder, Matcher
 from core.results import Hit
 from core.tasks import retrieval
-from tabs import _base as base
 from tabs import _galleries
+from tabs._downloads import write_file
+from tabs._jobs import DEVICE, fetch_model, stepper
+from tabs._lab import Lab, Tab
+from tabs._widgets import model_picker, read_more
+from web.errors import translate_errors
+from web.inputs import PhotoInput, file_name
 
 IDLE = 3600  # seconds after which a visit's own gallery is cleared away
 EXAMPLES = [
@@ -41,13 +47,13 @@ MORE = """**Read more:** [CLIP](https://arxiv.org/abs/2103.00020) made retrieval
 [A Dive into Vision-Language Models](https://huggingface.co/blog/vision_language_pretraining), section “Contrastive Learning”."""
 
 
-def build(lab: base.Lab) -> None:
+def build(lab: Lab) -> None:
     gr.Markdown(ABOUT)
     mine = gr.State(None, time_to_live=IDLE)
     with gr.Row():
         with gr.Column(min_width=300, scale=2):
             query = gr.Textbox(label="Words", placeholder="a cat playing with wool", max_lines=3)
-            image = base.PhotoInput(label="Or a picture", height=220)
+            image = PhotoInput(label="Or a picture", height=220)
             with gr.Row():
                 find = gr.Button("Search pictures", variant="primary")
                 find_captions = gr.Button("Find captions")
@@ -60,9 +66,9 @@ def build(lab: base.Lab) -> None:
             )
             with gr.Accordion("Options", open=False):
                 k = gr.Slider(1, retrieval.MAX_K, 12, step=1, label="Results")
-                model = base.model_picker(lab, DualEncoder)
+                model = model_picker(lab, DualEncoder)
             examples = gr.Examples(
-                [[words, file and str(base.EXAMPLES / file)] for words, file in EXAMPLES],
+                [[words, file and str(EXAMPLES_FOLDER / file)] for words, file in EXAMPLES],
                 inputs=[query, image],
                 label="Examples: choose one and it runs",
                 cache_examples=False,
@@ -74,7 +80,7 @@ def build(lab: base.Lab) -> None:
             table = gr.Dataframe(label="Ranking", headers=HEADER, interactive=False, wrap=True)
             download = gr.DownloadButton("Download the ranking as CSV")
             with gr.Accordion("Order anew: by a model that reads words and picture together", open=False):
-                matcher = base.model_picker(lab, Matcher, label="Model that orders")
+                matcher = model_picker(lab, Matcher, label="Model that orders")
                 again = gr.Button("Order anew")
             with gr.Accordion("The ranking as JSON", open=False):
                 answer = gr.JSON(label="Ranking")
@@ -91,9 +97,9 @@ def build(lab: base.Lab) -> None:
         _recall_panel(lab, gallery, model, mine)
     with gr.Accordion("A gallery of your own", open=False):
         _galleries.panel(lab, gallery, model, mine)
-    base.read_more(MORE)
+    read_more(MORE)
 
-    @base.safe
+    @translate_errors
     def search(
         query: str = "",
         image: PIL.Image.Image | None = None,
@@ -105,11 +111,11 @@ def build(lab: base.Lab) -> None:
     ) -> tuple[Any, ...]:
         """Find the k pictures of a gallery nearest to words, to a picture, or to the mean of both."""
         chosen = _galleries.open_gallery(lab, gallery, mine)
-        base.fetch_model(lab, model, progress)
+        fetch_model(lab, model, progress)
         vector = retrieval.query_vector(lab.models, model, query, image)
-        hits = retrieval.search(lab.models, model, chosen, vector, k, base.stepper(progress, "Looking at the gallery"))
+        hits = retrieval.search(lab.models, model, chosen, vector, k, stepper(progress, "Looking at the gallery"))
         program = retrieval.program(
-            lab.models, model, _folder(chosen), query, base.file_name(image) if image else "", len(hits)
+            lab.models, model, _folder(chosen), query, file_name(image) if image else "", len(hits)
         )
         return (
             _pictures(chosen, hits),
@@ -119,7 +125,7 @@ def build(lab: base.Lab) -> None:
             program,
         )
 
-    @base.safe
+    @translate_errors
     def rerank(
         query: str,
         ranking_json: list[dict[str, Any]] | None,
@@ -131,13 +137,13 @@ def build(lab: base.Lab) -> None:
         """Order a ranking anew with a model that reads the words and each picture together (BLIP's matching head, or one
         trained by a run)."""
         chosen = _galleries.open_gallery(lab, gallery, mine)
-        base.fetch_model(lab, model, progress)
+        fetch_model(lab, model, progress)
         ids = [str(entry.get("id")) for entry in ranking_json or [] if isinstance(entry, dict)]
-        step = base.stepper(progress, "Reading words and pictures together")
+        step = stepper(progress, "Reading words and pictures together")
         hits = retrieval.rerank(lab.models, model, chosen, query, ids, step)
         return _pictures(chosen, hits), *_ranking(hits), ranking.figure(hits, MATCH)
 
-    @base.safe
+    @translate_errors
     def describe(
         image: PIL.Image.Image | None,
         gallery: str = BUNDLED,
@@ -150,10 +156,10 @@ def build(lab: base.Lab) -> None:
         if image is None:
             raise UserError("Choose a picture first: captions are found for a picture.")
         chosen = _galleries.open_gallery(lab, gallery, mine)
-        base.fetch_model(lab, model, progress)
+        fetch_model(lab, model, progress)
         vector = retrieval.query_vector(lab.models, model, "", image)
         hits = retrieval.search_captions(
-            lab.models, model, chosen, vector, k, base.stepper(progress, "Reading the captions")
+            lab.models, model, chosen, vector, k, stepper(progress, "Reading the captions")
         )
         return (
             *_ranking(hits),
@@ -166,20 +172,14 @@ def build(lab: base.Lab) -> None:
     shown = [answer, table, download]
     inputs = [query, image, gallery, k, model, mine]
     outputs = [found, *shown, plot, chart, code]
-    find.click(search, inputs, outputs, api_name="search", scroll_to_output=True, **base.DEVICE)
-    query.submit(search, inputs, outputs, api_visibility="private", **base.DEVICE)
-    examples.load_input_event.then(
-        search, inputs, outputs, api_visibility="private", scroll_to_output=True, **base.DEVICE
-    )
-    find_captions.click(
-        describe, inputs[1:], [*shown, found, plot, chart, code], api_name="find_captions", **base.DEVICE
-    )
-    again.click(
-        rerank, [query, answer, gallery, matcher, mine], [found, *shown, plot], api_name="rerank", **base.DEVICE
-    )
+    find.click(search, inputs, outputs, api_name="search", scroll_to_output=True, **DEVICE)
+    query.submit(search, inputs, outputs, api_visibility="private", **DEVICE)
+    examples.load_input_event.then(search, inputs, outputs, api_visibility="private", scroll_to_output=True, **DEVICE)
+    find_captions.click(describe, inputs[1:], [*shown, found, plot, chart, code], api_name="find_captions", **DEVICE)
+    again.click(rerank, [query, answer, gallery, matcher, mine], [found, *shown, plot], api_name="rerank", **DEVICE)
 
 
-def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
+def _recall_panel(lab: Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
     gr.Markdown(
         "Every caption looks for its own picture, and every picture for its own caption. **Recall@k** is the share that "
         "finds it among the first k. Below are the worst failures: what was asked for, and what came first instead."
@@ -191,7 +191,7 @@ def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine:
     )
     missed = gr.Dataframe(label="Failures, pictures to words", headers=MISSED, interactive=False, wrap=True)
 
-    @base.safe
+    @translate_errors
     def recall(
         gallery: str = BUNDLED,
         model: str = "embedded",
@@ -200,10 +200,8 @@ def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine:
     ) -> tuple[Any, ...]:
         """Recall@1, 5 and 10 of a captioned gallery in both directions, with the worst failures."""
         chosen = _galleries.open_gallery(lab, gallery, mine)
-        base.fetch_model(lab, model, progress)
-        words, pictures = retrieval.evaluate(
-            lab.models, model, chosen, base.stepper(progress, "Looking at the gallery")
-        )
+        fetch_model(lab, model, progress)
+        words, pictures = retrieval.evaluate(lab.models, model, chosen, stepper(progress, "Looking at the gallery"))
         paths = {item.id: item.path for item in chosen.items}
         rows = [
             [direction, *(round(found.at[at], 3) for at in (1, 5, 10))]
@@ -220,14 +218,14 @@ def _recall_panel(lab: base.Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine:
             {"headers": MISSED, "data": misses},
         )
 
-    measure.click(recall, [gallery, model, mine], [table, failures, missed], api_name="recall", **base.DEVICE)
+    measure.click(recall, [gallery, model, mine], [table, failures, missed], api_name="recall", **DEVICE)
 
 
 def _ranking(hits: list[Hit]) -> tuple[Any, ...]:
     """JSON, table and CSV."""
     answer = [{"id": hit.id, "score": round(hit.score, 6), "caption": hit.caption} for hit in hits]
     rows = [[rank, round(hit.score, 4), hit.caption, hit.id] for rank, hit in enumerate(hits, 1)]
-    return answer, {"headers": HEADER, "data": rows}, base.write_file("ranking.csv", csv_text(HEADER, rows))
+    return answer, {"headers": HEADER, "data": rows}, write_file("ranking.csv", csv_text(HEADER, rows))
 
 
 def _pictures(gallery: Gallery, hits: list[Hit]) -> list[tuple[Any, str]]:
@@ -235,7 +233,7 @@ def _pictures(gallery: Gallery, hits: list[Hit]) -> list[tuple[Any, str]]:
     return [(_galleries.thumbnail(paths[hit.id]), hit.caption or hit.id) for hit in hits if hit.id in paths]
 
 
-def _map(lab: base.Lab, model: str, gallery: Gallery, query: Any, hits: list[Hit]) -> Any:
+def _map(lab: Lab, model: str, gallery: Gallery, query: Any, hits: list[Hit]) -> Any:
     items = gallery.items
     points, star = gallery_map.project(gallery.vectors(lab.models, model, items=items), query[None])
     place = {item.id: index for index, item in enumerate(items)}
@@ -248,4 +246,4 @@ def _folder(gallery: Gallery) -> str:
     return "assets/gallery/pictures" if gallery.name == BUNDLED else "my-pictures"
 
 
-TAB = base.Tab("retrieval", "Retrieval", 40, build)
+TAB = Tab("retrieval", "Retrieval", 40, build)

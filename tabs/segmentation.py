@@ -13,12 +13,18 @@ import gradio as gr
 import numpy as np
 import PIL.Image
 
+from core.assets import EXAMPLES_FOLDER
 from core.errors import UserError
 from core.explain import masks as drawing
 from core.models.abilities import Refiner, Segmenter
 from core.results import Segmentation
 from core.tasks import segmentation
-from tabs import _base as base
+from tabs._downloads import write_file
+from tabs._jobs import DEVICE, fetch_model
+from tabs._lab import Lab, Tab
+from tabs._widgets import model_picker, read_more
+from web.errors import translate_errors
+from web.inputs import PhotoInput, file_name
 
 IDLE = 3600  # seconds after which a visit's last result is cleared away
 EXAMPLES = [
@@ -51,12 +57,12 @@ class Shown:
     points: tuple[tuple[float, float, bool], ...] = ()
 
 
-def build(lab: base.Lab) -> None:
+def build(lab: Lab) -> None:
     gr.Markdown(ABOUT)
     last = gr.State(None, time_to_live=IDLE)
     with gr.Row():
         with gr.Column(min_width=300):
-            image = base.PhotoInput(label="Your picture", height=300)
+            image = PhotoInput(label="Your picture", height=300)
             with gr.Tabs():
                 with gr.Tab("Words"):
                     prompts = gr.Textbox(
@@ -67,7 +73,7 @@ def build(lab: base.Lab) -> None:
                     )
                     run = gr.Button("Cut out", variant="primary")
                 with gr.Tab("An example picture"):
-                    example = base.PhotoInput(label="A picture of what to look for", height=220)
+                    example = PhotoInput(label="A picture of what to look for", height=220)
                     box = gr.Textbox(
                         label="Its box, if the picture shows other things too",
                         info="left, top, right, bottom in pixels",
@@ -77,9 +83,9 @@ def build(lab: base.Lab) -> None:
             threshold = gr.Slider(0, 1, segmentation.THRESHOLD, step=0.01, label="Threshold")
             with gr.Accordion("Options", open=False):
                 mode = gr.Radio(MODES, value=False, label="Masks", type="value")
-                model = base.model_picker(lab, Segmenter)
+                model = model_picker(lab, Segmenter)
             examples = gr.Examples(
-                [[str(base.EXAMPLES / file), text] for file, text in EXAMPLES],
+                [[str(EXAMPLES_FOLDER / file), text] for file, text in EXAMPLES],
                 inputs=[image, prompts],
                 label="Examples: choose one and it runs",
                 cache_examples=False,
@@ -87,7 +93,7 @@ def build(lab: base.Lab) -> None:
         with gr.Column(min_width=300):
             painted = gr.Image(label="Masks", interactive=False, format="png")
             with gr.Accordion("Refine a mask by clicking on it (SAM)", open=False):
-                refiner = base.model_picker(lab, Refiner)
+                refiner = model_picker(lab, Refiner)
                 target = gr.Dropdown([], label="Whose mask", info="Then click on the picture of the masks above")
                 sign = gr.Radio([("on the thing", True), ("not on it", False)], value=True, label="The click is")
                 by_box = gr.Button("Refine it by its box")
@@ -104,10 +110,10 @@ def build(lab: base.Lab) -> None:
         depth = gr.Plot(label="The maps at each depth", show_label=False)
     with gr.Accordion("Show the code", open=False):
         code = gr.Code(label="The same maps with transformers", language="python", interactive=False)
-    base.read_more(MORE)
+    read_more(MORE)
 
     def show(image: PIL.Image.Image, result: Segmentation, threshold: float, program: str) -> tuple[Any, ...]:
-        shown = Shown(image, result, base.file_name(image))
+        shown = Shown(image, result, file_name(image))
         return (
             *_drawn(shown, threshold, False),
             shown,
@@ -117,7 +123,7 @@ def build(lab: base.Lab) -> None:
             program,
         )
 
-    @base.safe
+    @translate_errors
     def segment(
         image: PIL.Image.Image | None,
         prompts: str,
@@ -128,12 +134,12 @@ def build(lab: base.Lab) -> None:
         """Cut out of a picture what each prompt names. Prompts are separated by commas or line breaks. Gives the painted
         picture and for each prompt its label, coverage (0..1), box [x0, y0, x1, y1] in pixels, and mask (a PNG file)."""
         names = segmentation.parse_prompts(prompts)
-        base.fetch_model(lab, model, progress)
+        fetch_model(lab, model, progress)
         progress(0.1, desc="Looking at the picture")
         result = segmentation.segment(lab.models, model, image, names)
-        return show(image, result, threshold, segmentation.program(lab.models, model, base.file_name(image), names))
+        return show(image, result, threshold, segmentation.program(lab.models, model, file_name(image), names))
 
-    @base.safe
+    @translate_errors
     def segment_like(
         image: PIL.Image.Image | None,
         example: PIL.Image.Image | None,
@@ -143,7 +149,7 @@ def build(lab: base.Lab) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         """Cut out of a picture what an example picture shows, or what lies in its box "left, top, right, bottom"."""
-        base.fetch_model(lab, model, progress)
+        fetch_model(lab, model, progress)
         progress(0.1, desc="Looking at both pictures")
         corners = segmentation.parse_box(box)
         result = segmentation.segment_like(lab.models, model, image, example, corners)
@@ -154,13 +160,13 @@ def build(lab: base.Lab) -> None:
     ) -> tuple[Any, ...]:
         if last is None:
             raise UserError("Cut something out first: its mask can then be refined.")
-        base.fetch_model(lab, model, progress)
+        fetch_model(lab, model, progress)
         progress(0.1, desc="Drawing the mask anew")
         result = segmentation.refine(lab.models, model, last.image, last.result, label, **asked)
         now = replace(last, result=result, clicked=label, points=tuple(asked.get("points", ())))
         return *_drawn(now, threshold, False), now
 
-    @base.safe
+    @translate_errors
     def click(
         last: Shown | None,
         label: str,
@@ -176,7 +182,7 @@ def build(lab: base.Lab) -> None:
         points = [*before, (x * scale, y * scale, bool(on))]
         return refine(last, label, model, threshold, progress, points=points)
 
-    @base.safe
+    @translate_errors
     def refine_by_box(
         last: Shown | None,
         label: str,
@@ -189,7 +195,7 @@ def build(lab: base.Lab) -> None:
         box = next((row["box"] for row in rows if row["label"] == label), None)
         return refine(last, label, model, threshold, progress, box=box)
 
-    @base.safe
+    @translate_errors
     def redraw(last: Shown | None, threshold: float, exclusive: bool) -> tuple[Any, ...]:
         if last is None:
             return (gr.skip(),) * 6
@@ -208,22 +214,14 @@ def build(lab: base.Lab) -> None:
             **redrawn,
         )
 
-    after(run.click(segment, [image, prompts, *options], outputs, api_name="segment", **base.DEVICE))
-    after(prompts.submit(segment, [image, prompts, *options], outputs, api_visibility="private", **base.DEVICE))
+    after(run.click(segment, [image, prompts, *options], outputs, api_name="segment", **DEVICE))
+    after(prompts.submit(segment, [image, prompts, *options], outputs, api_visibility="private", **DEVICE))
+    after(run_like.click(segment_like, [image, example, box, *options], outputs, api_name="segment_like", **DEVICE))
     after(
-        run_like.click(segment_like, [image, example, box, *options], outputs, api_name="segment_like", **base.DEVICE)
+        examples.load_input_event.then(segment, [image, prompts, *options], outputs, api_visibility="private", **DEVICE)
     )
-    after(
-        examples.load_input_event.then(
-            segment, [image, prompts, *options], outputs, api_visibility="private", **base.DEVICE
-        )
-    )
-    painted.select(
-        click, [last, target, sign, refiner, threshold], [*drawn, last], api_visibility="private", **base.DEVICE
-    )
-    by_box.click(
-        refine_by_box, [last, target, refiner, threshold], [*drawn, last], api_visibility="private", **base.DEVICE
-    )
+    painted.select(click, [last, target, sign, refiner, threshold], [*drawn, last], api_visibility="private", **DEVICE)
+    by_box.click(refine_by_box, [last, target, refiner, threshold], [*drawn, last], api_visibility="private", **DEVICE)
     threshold.input(redraw, [last, threshold, mode], drawn, trigger_mode="always_last", **redrawn)
     mode.input(redraw, [last, threshold, mode], drawn, **redrawn)
 
@@ -252,8 +250,8 @@ def _drawn(shown: Shown, threshold: float, exclusive: bool) -> tuple[Any, ...]:
             "headers": HEADER,
             "data": [[row["label"], f"{row['coverage']:.1%}", str(row["box"] or "not found")] for row in rows],
         },
-        base.write_bytes("masks.zip", packed.getvalue()),
-        base.write_file("masks.json", coco),
+        write_file("masks.zip", packed.getvalue()),
+        write_file("masks.json", coco),
     )
 
 
@@ -274,7 +272,7 @@ def _png(mask: np.ndarray) -> bytes:
 
 def _file(name: str, content: bytes) -> dict[str, Any]:
     """A file inside JSON, as Gradio's clients look for one."""
-    return {"path": base.write_bytes(name, content), "orig_name": name, "meta": {"_type": "gradio.FileData"}}
+    return {"path": write_file(name, content), "orig_name": name, "meta": {"_type": "gradio.FileData"}}
 
 
-TAB = base.Tab("segmentation", "Segmentation", 30, build)
+TAB = Tab("segmentation", "Segmentation", 30, build)

@@ -7,11 +7,17 @@ from typing import Any
 import gradio as gr
 import PIL.Image
 
+from core.assets import EXAMPLES_FOLDER
 from core.data.export import csv_text
 from core.explain import leaning
 from core.models.abilities import Answerer
 from core.tasks import vqa
-from tabs import _base as base
+from tabs._downloads import write_file
+from tabs._jobs import DEVICE, fetch_model
+from tabs._lab import Lab, Tab
+from tabs._widgets import model_picker, read_more
+from web.errors import translate_errors
+from web.inputs import PhotoInput, file_name
 
 EXAMPLES = [
     ["kitten-yarn-ball.jpg", "What animal is this?"],
@@ -35,11 +41,11 @@ MORE = """**Read more:** [ViLT](https://arxiv.org/abs/2102.03334) reads words an
 [A Dive into Vision-Language Models](https://huggingface.co/blog/vision_language_pretraining), section “Multi-modal fusing”."""
 
 
-def build(lab: base.Lab) -> None:
+def build(lab: Lab) -> None:
     gr.Markdown(ABOUT)
     with gr.Row():
         with gr.Column(min_width=300):
-            image = base.PhotoInput(label="Your picture", height=300)
+            image = PhotoInput(label="Your picture", height=300)
             question = gr.Textbox(
                 "What animal is this?",
                 label="Your question",
@@ -50,9 +56,9 @@ def build(lab: base.Lab) -> None:
             ask = gr.Button("Ask", variant="primary")
             gr.Markdown(TRAINED.format("; ".join(vqa.KINDS.values())), elem_classes="footnote")
             with gr.Accordion("Options", open=False):
-                model = base.model_picker(lab, Answerer)
+                model = model_picker(lab, Answerer)
             examples = gr.Examples(
-                [[str(base.EXAMPLES / file), text] for file, text in EXAMPLES],
+                [[str(EXAMPLES_FOLDER / file), text] for file, text in EXAMPLES],
                 inputs=[image, question],
                 label="Examples: choose one and it runs",
                 cache_examples=False,
@@ -68,9 +74,9 @@ def build(lab: base.Lab) -> None:
         check = gr.Markdown()
     with gr.Accordion("Show the code", open=False):
         code = gr.Code(label="The same answer with transformers", language="python", interactive=False)
-    base.read_more(MORE)
+    read_more(MORE)
 
-    @base.safe
+    @translate_errors
     def answer_question(
         image: PIL.Image.Image | None,
         question: str,
@@ -80,7 +86,7 @@ def build(lab: base.Lab) -> None:
         """Answer a question about a picture, or several, one a line. Gives the five likeliest answers to the first with
         their confidences in 0..1, and a table of all."""
         questions = vqa.parse_questions(question)
-        base.fetch_model(lab, model, progress)
+        fetch_model(lab, model, progress)
         progress(0.1, desc="Looking at the picture")
         found = vqa.answer(lab.models, model, image, questions)
         progress(0.7, desc="Tracing what the answer leaned on")
@@ -92,22 +98,22 @@ def build(lab: base.Lab) -> None:
             found[0].confidences,
             found[0].hint,
             {"headers": HEADER, "data": rows},
-            base.write_file("answers.csv", csv_text(HEADER, rows)),
+            write_file("answers.csv", csv_text(HEADER, rows)),
             figure,
             words,
-            vqa.program(lab.models, model, base.file_name(image), questions[0]),
+            vqa.program(lab.models, model, file_name(image), questions[0]),
         )
 
     outputs = [answer, note, table, download, plot, check, code]
     inputs = [image, question, model]
-    ask.click(answer_question, inputs, outputs, api_name="answer", scroll_to_output=True, **base.DEVICE)
-    question.submit(answer_question, inputs, outputs, api_visibility="private", **base.DEVICE)
+    ask.click(answer_question, inputs, outputs, api_name="answer", scroll_to_output=True, **DEVICE)
+    question.submit(answer_question, inputs, outputs, api_visibility="private", **DEVICE)
     examples.load_input_event.then(
-        answer_question, inputs, outputs, api_visibility="private", scroll_to_output=True, **base.DEVICE
+        answer_question, inputs, outputs, api_visibility="private", scroll_to_output=True, **DEVICE
     )
 
 
-def _leaning(lab: base.Lab, model: str, image: PIL.Image.Image | None, question: str) -> tuple[Any, str]:
+def _leaning(lab: Lab, model: str, image: PIL.Image.Image | None, question: str) -> tuple[Any, str]:
     """The figure, and what its check says in words."""
     found = vqa.relevance(lab.models, model, image, question)
     if found is None or image is None:
@@ -121,4 +127,4 @@ def _leaning(lab: base.Lab, model: str, image: PIL.Image.Image | None, question:
     return leaning.figure(image, found, shuffled), f"Correlation of the two rows: {alike:.2f}, {verdict}."
 
 
-TAB = base.Tab("vqa", "Question answering", 25, build)
+TAB = Tab("vqa", "Question answering", 25, build)

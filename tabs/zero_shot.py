@@ -8,13 +8,19 @@ import gradio as gr
 import PIL.Image
 
 from core import images as door
+from core.assets import EXAMPLES_FOLDER
 from core.data.export import csv_text
 from core.errors import UserError
 from core.explain import anchors, matrix, scores
 from core.models.abilities import AnchoredEncoder, Classifier, DualEncoder
 from core.results import Classification
 from core.tasks import zero_shot
-from tabs import _base as base
+from tabs._downloads import write_file
+from tabs._jobs import DEVICE, fetch_model, stepper
+from tabs._lab import Lab, Tab
+from tabs._widgets import model_picker, read_more
+from web.errors import translate_errors
+from web.inputs import PhotoInput, file_name
 
 MAX_PICTURES = 64
 PETS = "cat, dog, horse, bird"
@@ -38,13 +44,13 @@ the embedded model joins two encoders without training; the article
 [A Dive into Vision-Language Models](https://huggingface.co/blog/vision_language_pretraining), section “Contrastive Learning”."""
 
 
-def build(lab: base.Lab) -> None:
+def build(lab: Lab) -> None:
     gr.Markdown(ABOUT)
     with gr.Row():
         with gr.Column(min_width=300):
             with gr.Tabs():
                 with gr.Tab("One picture") as one:
-                    image = base.PhotoInput(label="Your picture", height=300)
+                    image = PhotoInput(label="Your picture", height=300)
                     run_one = gr.Button("Classify", variant="primary")
                 with gr.Tab("Many pictures") as many:
                     files = gr.File(
@@ -63,9 +69,9 @@ def build(lab: base.Lab) -> None:
                 scoring = gr.Radio(
                     [(text, key) for key, text in zero_shot.SCORINGS.items()], value="softmax", label="Scoring"
                 )
-                model = base.model_picker(lab, (DualEncoder, Classifier))
+                model = model_picker(lab, (DualEncoder, Classifier))
             examples = gr.Examples(
-                [[str(base.EXAMPLES / file), text] for file, text in EXAMPLES],
+                [[str(EXAMPLES_FOLDER / file), text] for file, text in EXAMPLES],
                 inputs=[image, labels],
                 label="Examples: choose one and it runs",
                 cache_examples=False,
@@ -86,9 +92,9 @@ def build(lab: base.Lab) -> None:
                 anchor_plot = gr.Plot(label="Anchors that fired (embedded model)", show_label=False)
     with gr.Accordion("Show the code", open=False):
         code = gr.Code(label="The same answer with transformers", language="python", interactive=False)
-    base.read_more(MORE)
+    read_more(MORE)
 
-    @base.safe
+    @translate_errors
     def classify(
         image: PIL.Image.Image | None,
         labels: str,
@@ -102,10 +108,10 @@ def build(lab: base.Lab) -> None:
         if image is None:
             raise UserError("Choose a picture first: upload one, take one, or click an example.")
         names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
-        base.fetch_model(lab, model, progress)
-        step = base.stepper(progress, "Looking at the picture and reading the labels")
+        fetch_model(lab, model, progress)
+        step = stepper(progress, "Looking at the picture and reading the labels")
         result = zero_shot.classify(lab.models, model, [image], names, templates, scoring, step)
-        name = base.file_name(image)
+        name = file_name(image)
         return (
             dict(zip(result.labels, result.scores[0], strict=True)),
             *_shared(result, [name]),
@@ -114,7 +120,7 @@ def build(lab: base.Lab) -> None:
             zero_shot.program(lab.models, model, [name], names, templates, scoring),
         )
 
-    @base.safe
+    @translate_errors
     def classify_many(
         files: list[str] | None,
         labels: str,
@@ -129,9 +135,9 @@ def build(lab: base.Lab) -> None:
         if len(files) > MAX_PICTURES:
             raise UserError(f"That is {len(files)} pictures; at most {MAX_PICTURES} are compared at once.")
         names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
-        base.fetch_model(lab, model, progress)
+        fetch_model(lab, model, progress)
         pictures = [door.read(file).image for file in files]
-        step = base.stepper(progress, "Looking at the pictures")
+        step = stepper(progress, "Looking at the pictures")
         result = zero_shot.classify(lab.models, model, pictures, names, templates, scoring, step)
         titles = [file.replace("\\", "/").rsplit("/", 1)[-1] for file in files]
         return (
@@ -147,19 +153,19 @@ def build(lab: base.Lab) -> None:
     visible, hidden = gr.update(visible=True), gr.update(visible=False)
     one.select(lambda: (visible, hidden), None, [answer, heat_map], queue=False, api_visibility="private")
     many.select(lambda: (hidden, visible), None, [answer, heat_map], queue=False, api_visibility="private")
-    run_one.click(classify, [image, *options], outputs, api_name="classify", scroll_to_output=True, **base.DEVICE)
+    run_one.click(classify, [image, *options], outputs, api_name="classify", scroll_to_output=True, **DEVICE)
     run_many.click(
-        classify_many, [files, *options], many_outputs, api_name="classify_many", scroll_to_output=True, **base.DEVICE
+        classify_many, [files, *options], many_outputs, api_name="classify_many", scroll_to_output=True, **DEVICE
     )
     examples.load_input_event.then(
-        classify, [image, *options], outputs, api_visibility="private", scroll_to_output=True, **base.DEVICE
+        classify, [image, *options], outputs, api_visibility="private", scroll_to_output=True, **DEVICE
     )
     two_pets.click(
-        lambda: ([str(base.EXAMPLES / file) for file in TWO_PETS], PETS),
+        lambda: ([str(EXAMPLES_FOLDER / file) for file in TWO_PETS], PETS),
         None,
         [files, labels],
         api_visibility="private",
-    ).then(classify_many, [files, *options], many_outputs, api_visibility="private", **base.DEVICE)
+    ).then(classify_many, [files, *options], many_outputs, api_visibility="private", **DEVICE)
 
 
 def _shared(result: Classification, titles: list[str]) -> tuple[Any, ...]:
@@ -178,13 +184,11 @@ def _shared(result: Classification, titles: list[str]) -> tuple[Any, ...]:
         for title, *columns in zip(titles, result.scores, result.similarities, result.logits, strict=True)
         for label, score, cosine, logit in zip(result.labels, *columns, strict=True)
     ]
-    file = base.write_file("zero-shot.csv", csv_text(HEADER, rows))
+    file = write_file("zero-shot.csv", csv_text(HEADER, rows))
     return note, {"headers": HEADER, "data": rows}, file
 
 
-def _anchor_figure(
-    lab: base.Lab, model: str, image: PIL.Image.Image, result: Classification, templates: list[str]
-) -> Any:
+def _anchor_figure(lab: Lab, model: str, image: PIL.Image.Image, result: Classification, templates: list[str]) -> Any:
     """For a model with anchors: those behind the best label's similarity."""
     if not issubclass(lab.models.catalog.adapter(model), AnchoredEncoder):
         return None
@@ -194,4 +198,4 @@ def _anchor_figure(
     return anchors.figure(picture, label, lab.models.detail(model, "anchor_names"), result.labels[best])
 
 
-TAB = base.Tab("zero_shot", "Zero-shot classification", 20, build)
+TAB = Tab("zero_shot", "Zero-shot classification", 20, build)

@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from tabs._base import EXAMPLES
+from core.assets import EXAMPLES_FOLDER
 
 DEFAULTS = {
     "classify": {
@@ -44,7 +44,7 @@ DEFAULTS = {
     "caption_compare": {"image": None, "files": None, "methods": ["ASIF"]},
     "search": {"query": "a cat", "image": None, "gallery": "bundled", "k": 3, "model": "embedded"},
 }
-KITTEN = EXAMPLES / "kitten-yarn-ball.jpg"
+KITTEN = EXAMPLES_FOLDER / "kitten-yarn-ball.jpg"
 
 
 class Raw(httpx.Client):

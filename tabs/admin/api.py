@@ -15,16 +15,17 @@ from core.models.family import EMBEDDED
 from core.training import need_base
 from core.training.data import loading as sets
 from core.training.run_folder import Request
-from tabs import _base as base
+from tabs._lab import Lab
+from web.errors import translate_errors
 
 LONGEST = 20_000  # characters of settings
 
 
-def build(lab: base.Lab) -> None:
+def build(lab: Lab) -> None:
     runs = lab.runs
     assert runs is not None
 
-    @base.safe
+    @translate_errors
     def runs_start(objective: str, data: str, config_json: str = "{}", name: str = "", model: str = EMBEDDED) -> str:
         """Start a run: what is learned, from which data ("gallery", "gallery:NAME", "scenes", "hub:ID" or "run:ID", those of an
         earlier run), with settings as a JSON object. Gives the run's id."""
@@ -34,23 +35,23 @@ def build(lab: base.Lab) -> None:
             examples = sets.load(str(data), Path(folder), lab.store, runs=runs)
             return runs.start(Request(str(objective), str(data), settings, str(model), str(name)), examples)
 
-    @base.safe
+    @translate_errors
     def runs_list() -> list[dict[str, Any]]:
         """All runs, newest first, with their state and how far they are."""
         return [asdict(run) for run in runs.list()]
 
-    @base.safe
+    @translate_errors
     def runs_show(id: str) -> dict[str, Any]:
         """Everything about a run: state, settings, metrics, predictions, environment and the end of its log."""
         return runs.show(str(id))
 
-    @base.safe
+    @translate_errors
     def runs_cancel(id: str) -> dict[str, Any]:
         """Stop a run after its present update and keep what it has."""
         runs.cancel(str(id))
         return asdict(runs.get(str(id)))
 
-    @base.safe
+    @translate_errors
     def runs_resume(id: str) -> dict[str, Any]:
         """Go on with a run from its last good checkpoint."""
         runs.resume(str(id))

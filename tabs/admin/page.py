@@ -7,11 +7,12 @@ from typing import Any
 import gradio as gr
 from fastapi import FastAPI
 
-from tabs._base import Lab, Page
+from tabs._lab import Lab
 from tabs.admin import api as _runs_api
 from tabs.admin import runs as _runs
 from web.admin_gate import ADMIN_PATH, is_admin
 from web.admin_sessions import AdminSessions
+from web.page import Page
 
 SIGN_OUT = '<form method="post" action="/admin/sign-out"><button class="lg secondary">Sign out</button></form>'
 

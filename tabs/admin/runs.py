@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradio as gr
 
-from tabs import _base as base
+from tabs._lab import Lab
 from tabs.admin import start as _runs_start
 from tabs.admin import watch as _runs_watch
 
@@ -12,7 +12,7 @@ ABOUT = """A run trains a small part on top of frozen models, in a process of it
 What it made appears by its name in every tab that can use it. The same from the shell: `python -m core.training --help`."""
 
 
-def build(lab: base.Lab) -> None:
+def build(lab: Lab) -> None:
     gr.Markdown(ABOUT)
     with gr.Tabs() as tabs:
         with gr.Tab("Start", id="start", render_children=True):  # a clone fills its fields while it is not shown

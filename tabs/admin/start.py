@@ -18,9 +18,11 @@ from core.training.data import loading as sets
 from core.training.data.example import Example
 from core.training.run_folder import Request
 from core.training.supervisor.runs import Run
-from tabs import _base as base
 from tabs import _galleries
+from tabs._jobs import stepper
+from tabs._lab import Lab
 from tabs.admin.form import Form
+from web.errors import translate_errors
 
 BUNDLED = ("gallery", "scenes")
 SHOWN, SIDE = 8, 256  # examples to look at, and their pixels
@@ -35,7 +37,7 @@ class Start:
     start_from: gr.Dropdown
     started: gr.State
 
-    def filled(self, lab: base.Lab, run: Run) -> dict[Component, Any]:
+    def filled(self, lab: Lab, run: Run) -> dict[Component, Any]:
         """Updates that show the settings, the base and the data of a run."""
         return {
             **self.form.filled(run.objective, run.settings),
@@ -46,7 +48,7 @@ class Start:
         }
 
 
-def build(lab: base.Lab) -> Start:
+def build(lab: Lab) -> Start:
     runs = lab.runs
     assert runs is not None
     started = gr.State("")
@@ -73,10 +75,10 @@ def build(lab: base.Lab) -> Start:
     def examples(values: Mapping[Component, Any], into: str, progress: gr.Progress) -> tuple[str, list[Example]]:
         where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
         archive = Path(values[file]) if values[file] else None
-        rows, step = int(values[count] or sets.SCENES), base.stepper(progress, "Making the data ready")
+        rows, step = int(values[count] or sets.SCENES), stepper(progress, "Making the data ready")
         return where, sets.load(where, Path(into), lab.store, archive, rows, runs=runs, on_step=step)
 
-    @base.safe
+    @translate_errors
     def looked(
         values: dict[Component, Any],
         progress: gr.Progress = gr.Progress(),  # noqa: B008
@@ -87,7 +89,7 @@ def build(lab: base.Lab) -> Start:
             shown = [(door.thumbnail(one.picture(), SIDE), told(one, objective)) for one in found.shown(SHOWN)]
         return found.told(), shown
 
-    @base.safe
+    @translate_errors
     def begun(
         values: dict[Component, Any],
         progress: gr.Progress = gr.Progress(),  # noqa: B008
@@ -129,11 +131,11 @@ def told(example: Example, objective: str) -> str:
     return " ".join(getattr(example, name) for name in needs if name not in ("image", "mask"))
 
 
-def _bases(lab: base.Lab, objective: str) -> list[tuple[str, str]]:
+def _bases(lab: Lab, objective: str) -> list[tuple[str, str]]:
     return [(lab.models.catalog.label(name), name) for name in OBJECTIVES.get(objective).bases(lab.models)]
 
 
-def _sources(lab: base.Lab) -> list[tuple[str, str]]:
+def _sources(lab: Lab) -> list[tuple[str, str]]:
     kept = [(title, f"gallery:{name}") for title, name in _galleries.choices(lab, None)[1:]]
     made = [
         ("composed scenes: things pasted on photographs", "scenes"),

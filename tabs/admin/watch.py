@@ -16,8 +16,10 @@ from core.training import OBJECTIVES
 from core.training.data.example import Example
 from core.training.run_folder import RUNNING
 from core.training.supervisor.runs import Run, Runs
-from tabs import _base as base
+from tabs._downloads import write_file
+from tabs._lab import Lab
 from tabs.admin.start import SIDE, Start, told
+from web.errors import translate_errors
 
 EVERY = 2.0  # seconds between two looks at runs
 LISTED = ["name", "state", "figure", "updates", "objective", "data"]
@@ -32,7 +34,7 @@ STATES = {
 }
 
 
-def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
+def build(lab: Lab, start: Start, tabs: gr.Tabs) -> None:
     runs = lab.runs
     assert runs is not None
     listed = gr.Dataframe(_listed(runs), label="Runs, newest first", headers=LISTED, interactive=False, wrap=True)
@@ -70,7 +72,7 @@ def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
         log = gr.Textbox(show_label=False, lines=12, max_lines=12, interactive=False)
     timer = gr.Timer(EVERY)
 
-    @base.safe
+    @translate_errors
     def watched(id: str | None, others: list[str]) -> tuple[Any, ...]:
         if not id:
             return "", None, "", {"headers": SAID, "data": []}, ""
@@ -85,7 +87,7 @@ def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
             runs.log(id),
         )
 
-    @base.safe
+    @translate_errors
     def looked(id: str | None, others: list[str], before: str) -> tuple[Any, ...]:
         """What the timer does: nothing but a look at the list, unless the run shown has moved."""
         now = _listed(runs)
@@ -94,31 +96,31 @@ def build(lab: base.Lab, start: Start, tabs: gr.Tabs) -> None:
             return now, state, *(gr.skip(),) * 5
         return now, state, *watched(id, others)
 
-    @base.safe
+    @translate_errors
     def cancelled(id: str | None) -> None:
         runs.cancel(_there(id))
 
-    @base.safe
+    @translate_errors
     def resumed(id: str | None) -> None:
         runs.resume(_there(id))
 
-    @base.safe
+    @translate_errors
     def deleted(id: str | None) -> None:
         runs.delete(_there(id))
 
-    @base.safe
+    @translate_errors
     def cloned(id: str | None) -> dict[Any, Any]:
         return {tabs: gr.Tabs(selected="start"), **start.filled(lab, runs.get(_there(id)))}
 
-    @base.safe
+    @translate_errors
     def zipped(id: str | None) -> str:
-        return base.write_bytes(f"{_there(id)}.zip", _zipped(runs, _there(id)))
+        return write_file(f"{_there(id)}.zip", _zipped(runs, _there(id)))
 
-    @base.safe
+    @translate_errors
     def pushing(id: str | None, repo: str) -> str:
         return f"It is at {runs.push(_there(id), (repo or '').strip())}"
 
-    @base.safe
+    @translate_errors
     def seen(id: str | None) -> list[tuple[Any, str]]:
         if not id:
             return []

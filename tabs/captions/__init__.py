@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gradio as gr
 
-from tabs import _base as base
+from core.assets import EXAMPLES_FOLDER
+from tabs._lab import Lab, Tab
+from tabs._widgets import read_more
 from tabs.captions import asif as _captions_asif
 from tabs.captions import compare as _captions_compare
 from tabs.captions import magic as _captions_magic
+from web.inputs import PhotoInput
 
 EXAMPLES = [
     "kitten-yarn-ball.jpg",
@@ -24,14 +27,14 @@ MORE = """**Read more:** [ASIF](https://arxiv.org/abs/2210.01738); [MaGiC](https
 [A Dive into Vision-Language Models](https://huggingface.co/blog/vision_language_pretraining), section “No Training”."""
 
 
-def build(lab: base.Lab) -> None:
+def build(lab: Lab) -> None:
     gr.Markdown(ABOUT)
     with gr.Row():
         with gr.Column(min_width=300):
-            image = base.PhotoInput(label="Your picture", height=300)
+            image = PhotoInput(label="Your picture", height=300)
         with gr.Column(min_width=300):
             examples = gr.Examples(
-                [[str(base.EXAMPLES / file)] for file in EXAMPLES],
+                [[str(EXAMPLES_FOLDER / file)] for file in EXAMPLES],
                 inputs=[image],
                 label="Examples: choose one and it runs",
                 cache_examples=False,
@@ -43,7 +46,7 @@ def build(lab: base.Lab) -> None:
             _captions_magic.build(lab, image)
         with gr.Tab("Compare"):
             _captions_compare.build(lab, image)
-    base.read_more(MORE)
+    read_more(MORE)
 
 
-TAB = base.Tab("captions", "Captions", 50, build)
+TAB = Tab("captions", "Captions", 50, build)

@@ -17,8 +17,13 @@ from core.explain import anchors as drawing
 from core.models.abilities import AnchoredEncoder
 from core.results import AsifCaption
 from core.tasks import asif
-from tabs import _base as base
 from tabs import _galleries
+from tabs._downloads import write_file
+from tabs._jobs import DEVICE, stepper
+from tabs._lab import Lab
+from tabs._widgets import model_picker, whole
+from web.errors import translate_errors
+from web.inputs import PhotoInput, file_name
 
 IDLE = 3600
 BANKS = [
@@ -38,7 +43,7 @@ are kept on each side, **p** sharpens them. The published use, zero-shot classif
 of captions."""
 
 
-def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
+def build(lab: Lab, image: PhotoInput, examples: gr.Examples) -> None:
     gr.Markdown(ABOUT)
     added = gr.State([], time_to_live=IDLE)
     with gr.Row():
@@ -60,7 +65,7 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
                 info="Those that fired are listed after an answer; any other class name can be typed. Delete one to put it back.",
             )
             with gr.Accordion("Add an anchor of your own", open=False):
-                picture = base.PhotoInput(label="A picture", height=180)
+                picture = PhotoInput(label="A picture", height=180)
                 words = gr.Textbox(label="What it stands for", placeholder="a kitten playing with yarn", max_lines=2)
                 with gr.Row():
                     add = gr.Button("Add")
@@ -70,7 +75,7 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
                 k = gr.Slider(1, banks.KEPT, asif.K, step=1, label="k: anchors kept on each side")
                 p = gr.Slider(0.5, 8, asif.P, step=0.1, label="p: how sharply the strongest count")
                 leave_out = gr.Checkbox(True, label="If the picture is in the gallery, leave its own caption out")
-                model = base.model_picker(lab, AnchoredEncoder)
+                model = model_picker(lab, AnchoredEncoder)
         with gr.Column(min_width=300):
             caption = gr.Textbox(label="Caption", interactive=False, lines=2)
             table = gr.Dataframe(label="The captions most agreed upon", headers=HEADER, interactive=False, wrap=True)
@@ -87,7 +92,7 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
     with gr.Accordion("Show the code", open=False):
         code = gr.Code(label="The same caption by a short program", language="python", interactive=False)
 
-    @base.safe
+    @translate_errors
     def caption_asif(
         image: PIL.Image.Image | None,
         bank: str = "bundled",
@@ -109,7 +114,7 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
             lab.models,
             image,
             _bank(lab, bank, gallery, own, progress),
-            base.whole(k, "k"),
+            whole(k, "k"),
             float(p),
             edits,
             asif.own_caption(lab.models, gallery, image, model) if leave_out else "",
@@ -121,15 +126,15 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
             found.caption,
             _json(found),
             {"headers": HEADER, "data": rows},
-            base.write_file("captions.csv", csv_text(HEADER, rows)),
+            write_file("captions.csv", csv_text(HEADER, rows)),
             drawing.figure(found.picture, found.words, found.names, found.caption),
             gr.Dropdown(list(dict.fromkeys([*(removed or ()), *names])), value=removed or []),
-            asif.program(base.file_name(image), base.whole(k, "k"), float(p))
+            asif.program(file_name(image), whole(k, "k"), float(p))
             if bank == "bundled" and not (added or removed)
             else "",
         )
 
-    @base.safe
+    @translate_errors
     def add_anchor(added: list[Any], picture: PIL.Image.Image | None, words: str) -> tuple[Any, str]:
         if picture is None or not (words or "").strip():
             raise UserError("Give the anchor a picture, and words for what it stands for.")
@@ -138,19 +143,19 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
         added = [*added, (picture, words.strip()[:200])]
         return added, f"{len(added)} of your own"
 
-    @base.safe
+    @translate_errors
     def by_labels(image: PIL.Image.Image | None, labels: str, k: float, p: float, model: str) -> dict[str, float]:
         names = list(dict.fromkeys(label.strip() for label in (labels or "").split(",") if label.strip()))[:50]
         if image is None or not names:
             raise UserError("Choose a picture and type labels first.")
         return dict(
-            zip(names, asif.label_scores(lab.models, image, names, base.whole(k, "k"), float(p), model), strict=True)
+            zip(names, asif.label_scores(lab.models, image, names, whole(k, "k"), float(p), model), strict=True)
         )
 
     inputs = [image, bank, k, p, model, own, removed, leave_out, added]
     outputs = [caption, evidence, table, download, plot, removed, code]
-    private: dict[str, Any] = {"api_visibility": "private", **base.DEVICE}
-    run.click(caption_asif, inputs, outputs, api_name="caption_asif", **base.DEVICE)
+    private: dict[str, Any] = {"api_visibility": "private", **DEVICE}
+    run.click(caption_asif, inputs, outputs, api_name="caption_asif", **DEVICE)
     examples.load_input_event.then(caption_asif, inputs, outputs, **private)
     again: dict[str, Any] = {"trigger_mode": "always_last", **private}
     gr.on([removed.input, k.release, p.release], _if_asked(caption_asif), [caption, *inputs], outputs, **again)
@@ -168,23 +173,23 @@ def build(lab: base.Lab, image: base.PhotoInput, examples: gr.Examples) -> None:
 def _if_asked(handler: Any) -> Any:
     """Changing a setting answers anew once there is an answer."""
 
-    @base.safe
+    @translate_errors
     def again(shown: str, *inputs: Any) -> Any:
         return handler(*inputs) if shown else (gr.skip(),) * 7
 
     return again
 
 
-def _banks(lab: base.Lab) -> list[tuple[str, str]]:
+def _banks(lab: Lab) -> list[tuple[str, str]]:
     """Those that are always there, and the captions of kept galleries."""
     kept = [(f"the captions of “{name}”", value) for name, value in _galleries.choices(lab, None) if value != BUNDLED]
     return [*BANKS, *kept]
 
 
-def _bank(lab: base.Lab, name: str, gallery: Gallery, own: str | None, progress: gr.Progress) -> banks.Bank:
+def _bank(lab: Lab, name: str, gallery: Gallery, own: str | None, progress: gr.Progress) -> banks.Bank:
     if name == "bundled":
         return banks.shipped()
-    step = base.stepper(progress, "Reading the bank")
+    step = stepper(progress, "Reading the bank")
     if name != "mine":
         captions = list(dict.fromkeys(item.caption for item in gallery.items if item.caption))
         if not captions:

@@ -16,7 +16,11 @@ from core.errors import UserError
 from core.explain import alternatives, leaning
 from core.results import Captioned
 from core.tasks import captioning
-from tabs import _base as base
+from tabs._downloads import write_file
+from tabs._jobs import DEVICE, fetch_model, reported, stoppable
+from tabs._lab import Lab
+from web.errors import translate_errors
+from web.inputs import AnyCheckboxGroup, PhotoInput, file_name
 
 HEADER = ["picture", "method", "caption", "similarity"]
 DEFAULT = ["ASIF", "MaGiC", "the language model, no picture"]
@@ -31,16 +35,7 @@ caption: its cross-attention to the places; for a prefix by a resampler, the att
 the places; for a prefix by a perceptron, which looks at no place, how much each place adds to the word (Grad-CAM)."""
 
 
-class MethodPicker(gr.CheckboxGroup):
-    """Takes any names, as base.ModelPicker does."""
-
-    is_template = True
-
-    def preprocess(self, payload: Any) -> list[str]:
-        return [str(name) for name in payload or []]
-
-
-def build(lab: base.Lab, image: base.PhotoInput) -> None:
+def build(lab: Lab, image: PhotoInput) -> None:
     gr.Markdown(ABOUT)
 
     def choices() -> list[tuple[str, str]]:
@@ -55,7 +50,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
                 file_types=["image"],
                 height=170,
             )
-            methods = MethodPicker(choices(), value=DEFAULT, label="Methods")
+            methods = AnyCheckboxGroup(choices(), value=DEFAULT, label="Methods")
             gr.on(None, lambda: gr.CheckboxGroup(choices()), None, methods, api_visibility="private")
             with gr.Row():
                 run = gr.Button("Compare", variant="primary")
@@ -81,7 +76,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
     with gr.Accordion("Show the code", open=False):
         code = gr.Code(label="The trained captioners with transformers", language="python", interactive=False)
 
-    @base.safe
+    @translate_errors
     def caption_compare(
         image: PIL.Image.Image | None,
         files: list[str] | None = None,
@@ -94,9 +89,9 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
         pictures, titles = _pictures(image, files)
         for name in names:
             if name not in captioning.METHODS:
-                base.fetch_model(lab, name, progress)
-        work = base.stoppable(lambda step, stop: captioning.compare(lab.models, pictures, names, step, stop))
-        found = yield from base.reported(work, "Writing captions", progress, _said)
+                fetch_model(lab, name, progress)
+        work = stoppable(lambda step, stop: captioning.compare(lab.models, pictures, names, step, stop))
+        found = yield from reported(work, "Writing captions", progress, _said)
         rows = [[titles[one.picture], one.method, one.caption, round(one.similarity, 4)] for one in found]
         listed = [_json(one, titles[one.picture]) for one in found]
         relevance = captioning.looked(lab.models, pictures[0], found)
@@ -104,8 +99,8 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
         yield (
             {"headers": HEADER, "data": rows},
             listed,
-            base.write_file("captions.csv", csv_text(HEADER, rows)),
-            base.write_file("captions.json", json.dumps(listed, indent=1)),
+            write_file("captions.csv", csv_text(HEADER, rows)),
+            write_file("captions.json", json.dumps(listed, indent=1)),
             _found_again(found, names, len(pictures)),
             alternatives.figure([one for one in found if one.picture == 0]),
             leaning.figure(pictures[0], relevance) if relevance else None,
@@ -113,7 +108,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
         )
 
     outputs = [table, evidence, download, download_json, note, plot, maps, code]
-    comparing = run.click(caption_compare, [image, files, methods], outputs, api_name="caption_compare", **base.DEVICE)
+    comparing = run.click(caption_compare, [image, files, methods], outputs, api_name="caption_compare", **DEVICE)
     stop.click(lambda: "Stopped.", None, note, cancels=[comparing], api_visibility="private")
 
 
@@ -127,7 +122,7 @@ def _pictures(image: PIL.Image.Image | None, files: list[str] | None) -> tuple[l
     if not files:
         if image is None:
             raise UserError("Choose a picture first: upload one, take one, or click an example.")
-        return [image], [base.file_name(image)]
+        return [image], [file_name(image)]
     if len(files) > captioning.MAX_PICTURES:
         raise UserError(f"That is {len(files)} pictures; at most {captioning.MAX_PICTURES} are captioned at once.")
     return [door.read(file).image for file in files], [Path(file).name for file in files]

@@ -16,7 +16,12 @@ from core.models.abilities import DualEncoder, LanguageModel
 from core.models.family import CAPTIONER, EMBEDDED
 from core.results import Draft, Step
 from core.tasks import magic
-from tabs import _base as base
+from tabs._downloads import write_file
+from tabs._jobs import DEVICE, fetch_model
+from tabs._lab import Lab
+from tabs._widgets import model_picker, whole
+from web.errors import translate_errors
+from web.inputs import PhotoInput, file_name
 
 IDLE = 3600
 HEADER = ["step", "chosen", "its probability", "the language model alone"]
@@ -41,7 +46,7 @@ class Written:
     rule: magic.Rule
 
 
-def build(lab: base.Lab, image: base.PhotoInput) -> None:
+def build(lab: Lab, image: PhotoInput) -> None:
     gr.Markdown(ABOUT)
     last = gr.State(None, time_to_live=IDLE)
     variant = magic.PUBLISHED if lab.settings.profile == "hub" else magic.RECALLED
@@ -70,8 +75,8 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
                     0, 1, default.recall, step=0.05, label="Share of recalled captions in the probability"
                 )
                 length = gr.Slider(2, magic.MAX_LENGTH, default.length, step=1, label="Longest caption, in tokens")
-                model = base.model_picker(lab, DualEncoder)
-                writer = base.model_picker(lab, LanguageModel, label="Language model")
+                model = model_picker(lab, DualEncoder)
+                writer = model_picker(lab, LanguageModel, label="Language model")
                 settings = [k, alpha, beta, length, scale, recall]
         with gr.Column(min_width=300):
             caption = gr.Textbox(label="Caption", interactive=False, lines=2)
@@ -86,7 +91,7 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
     with gr.Accordion("Show the code", open=False):
         code = gr.Code(label="The same caption with transformers", language="python", interactive=False)
 
-    @base.safe
+    @translate_errors
     def caption_magic(
         image: PIL.Image.Image | None,
         k: float = default.k,
@@ -103,21 +108,21 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
         penalty, similarity, share and score, and which was chosen. max_length counts tokens with the one that starts; scale
         sharpens the picture's softmax (0: the model's own); recall is the share of recalled captions in the probability.
         The rule as published: 45, 0.1, 2, 16, with scale 0 and recall 0."""
-        tokens = base.whole(max_length, "The longest caption")
-        rule = magic.Rule(base.whole(k, "k"), float(alpha), float(beta), tokens, float(scale) or None, float(recall))
+        tokens = whole(max_length, "The longest caption")
+        rule = magic.Rule(whole(k, "k"), float(alpha), float(beta), tokens, float(scale) or None, float(recall))
         if image is None:
             raise UserError("Choose a picture first: upload one, take one, or click an example.")
-        base.fetch_model(lab, model, progress)
-        base.fetch_model(lab, writer, progress)
+        fetch_model(lab, model, progress)
+        fetch_model(lab, writer, progress)
         written = None
         for (draft,) in magic.decode(lab.models, model, [image], rule, writer):
             written = Written(draft, rule)
             yield draft.text, *(gr.skip(),) * 5, written, gr.skip()
         assert written is not None
-        program = magic.program(lab.models, model, writer, base.file_name(image), rule)
+        program = magic.program(lab.models, model, writer, file_name(image), rule)
         yield written.draft.text, *laid_open(written), written, program
 
-    @base.safe
+    @translate_errors
     def laid_open(written: Written | None) -> tuple[Any, ...]:
         """All that is shown of a caption besides its words; of one that was stopped, as far as it goes."""
         if written is None:
@@ -127,20 +132,20 @@ def build(lab: base.Lab, image: base.PhotoInput) -> None:
         return (
             {"caption": draft.text, "ended": draft.ended, "steps": [asdict(step) for step in draft.steps]},
             {"headers": HEADER, "data": rows},
-            base.write_file("steps.csv", csv_text(HEADER, rows)),
+            write_file("steps.csv", csv_text(HEADER, rows)),
             gr.Slider(1, max(2, len(draft.steps)), 1),
             _figure(written, 1),
         )
 
-    @base.safe
+    @translate_errors
     def open_step(last: Written | None, number: float) -> Any:
         return _figure(last, int(number)) if last else gr.skip()
 
     details = [evidence, table, download, shown, plot]
     inputs = [image, k, alpha, beta, length, model, writer, scale, recall]
     outputs = [caption, *details, last, code]
-    private: dict[str, Any] = {"api_visibility": "private", **base.DEVICE}
-    writing = run.click(caption_magic, inputs, outputs, api_name="caption_magic", **base.DEVICE)
+    private: dict[str, Any] = {"api_visibility": "private", **DEVICE}
+    writing = run.click(caption_magic, inputs, outputs, api_name="caption_magic", **DEVICE)
     again: dict[str, Any] = {"trigger_mode": "always_last", "cancels": [writing], **private}
     rewriting = gr.on(
         [slider.release for slider in settings], _if_asked(caption_magic), [caption, *inputs], outputs, **again
@@ -160,7 +165,7 @@ def _settings(rule: magic.Rule) -> list[float]:
 def _if_asked(handler: Any) -> Any:
     """Changing a setting writes anew once there is a caption."""
 
-    @base.safe
+    @translate_errors
     def again(shown: str, *inputs: Any) -> Generator[Any, None, None]:
         if shown:
             yield from handler(*inputs)

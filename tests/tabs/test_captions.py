@@ -11,14 +11,17 @@ import torch
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
+from core.assets import EXAMPLES_FOLDER
 from core.data.galleries import Gallery
 from core.data.store import Store
 from core.models.abilities import Relevance
 from core.tasks import captioning
-from tabs._base import EXAMPLES
 
 PAIRS = {"kitten-yarn-ball": "a kitten with yarn", "dog-german-shepherd": "a dog", "coffee-cup-spoon": "a cat's cup"}
-CAT, BOATS = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg")), handle_file(str(EXAMPLES / "rowing-boats-shore.jpg"))
+CAT, BOATS = (
+    handle_file(str(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg")),
+    handle_file(str(EXAMPLES_FOLDER / "rowing-boats-shore.jpg")),
+)
 PUBLISHED = ("openai/clip-vit-base-patch32", "cambridgeltl/magic_mscoco")
 
 
@@ -64,7 +67,7 @@ def test_other_banks(client, tmp_path):
 def test_the_captions_of_a_kept_gallery_are_a_bank(client, settings, tmp_path):
     store = Store(settings.galleries, Path(settings.pictures))
     gallery = Gallery("a few", tmp_path)
-    gallery.add([(EXAMPLES / f"{name}.jpg", words) for name, words in PAIRS.items()])
+    gallery.add([(EXAMPLES_FOLDER / f"{name}.jpg", words) for name, words in PAIRS.items()])
     store.keep(gallery, "a few")
     try:
         _, evidence, *_ = asif(client, CAT, "a few")
@@ -167,7 +170,7 @@ def test_where_a_captioner_looked_is_drawn(client, monkeypatch):
 
 
 def test_many_pictures_are_told_apart(client):
-    files = [handle_file(str(EXAMPLES / f"{name}.jpg")) for name in PAIRS]
+    files = [handle_file(str(EXAMPLES_FOLDER / f"{name}.jpg")) for name in PAIRS]
     table, _, _, _, note, _, _, code = client.predict(None, files, ["ASIF", "MaGiC"], api_name="/caption_compare")
     assert [row[0] for row in table["data"]] == [f"{name}.jpg" for name in PAIRS] * 2
     assert "- ASIF: 3 of 3" in note

@@ -8,7 +8,7 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from core.assets import GALLERY_FOLDER
+from core.assets import EXAMPLES_FOLDER, GALLERY_FOLDER
 from core.data.bundled import bundled
 from core.data.galleries import Gallery
 from core.engine import Engine
@@ -17,9 +17,9 @@ from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import retrieval
 from tabs import _galleries
-from tabs._base import EXAMPLES, Lab
+from tabs._lab import Lab
 
-DOG = handle_file(str(EXAMPLES / "dog-german-shepherd.jpg"))
+DOG = handle_file(str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg"))
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_the_shown_program_gives_the_same_ranking(lab, tmp_path, capsys, text, p
     for name in found:
         (pictures / f"{name}.jpg").write_bytes((GALLERY_FOLDER / "pictures" / f"{name}.jpg").read_bytes())
     gallery = Gallery("test", pictures, [item for item in lab.bundled.items if item.id in found])
-    query = EXAMPLES / "dog-german-shepherd.jpg"
+    query = EXAMPLES_FOLDER / "dog-german-shepherd.jpg"
     image = Image.open(query).convert("RGB") if picture else None
     vector = retrieval.query_vector(lab.models, EMBEDDED, text, image)
     hits = retrieval.search(lab.models, EMBEDDED, gallery, vector, 3)
@@ -141,7 +141,7 @@ def test_the_shown_program_gives_the_same_ranking(lab, tmp_path, capsys, text, p
 def test_a_gallery_from_a_zip_with_captions_and_its_removal(tmp_path):
     archive = tmp_path / "pictures.zip"
     with zipfile.ZipFile(archive, "w") as packed:
-        packed.write(EXAMPLES / "kitten-yarn-ball.jpg", "in/kitten.jpg")
+        packed.write(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg", "in/kitten.jpg")
         packed.writestr("captions.csv", "file,caption\nkitten.jpg,my kitten\n")
         packed.writestr("broken.png", b"no picture")
     files = _galleries._unpacked([str(archive)], tmp_path / "out")

@@ -7,7 +7,7 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from tabs._base import EXAMPLES
+from core.assets import EXAMPLES_FOLDER
 from tests.app_fixture import ADMIN_PASSWORD
 
 SHORT = {"steps": 4, "batch": 4, "eval_every": 2, "warmup": 0}
@@ -40,7 +40,7 @@ def test_a_run_from_the_start_to_a_tab(admin, client, few):
     assert measured[-1]["eval_loss"] != measured[0]["eval_loss"]
     said = shown["predictions"]
     assert len(said["before"]) == len(said["after"]) == len(said["examples"])
-    cat = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg"))
+    cat = handle_file(str(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg"))
     answer, *_ = client.predict(
         cat, "a cat, a boat", "a photo of {}", "softmax", "eight pictures", api_name="/classify"
     )

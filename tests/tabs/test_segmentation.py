@@ -9,10 +9,10 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from tabs._base import EXAMPLES
+from core.assets import EXAMPLES_FOLDER
 
-CAT = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg"))
-SIZE = Image.open(EXAMPLES / "kitten-yarn-ball.jpg").size
+CAT = handle_file(str(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg"))
+SIZE = Image.open(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").size
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_downloads(answer):
 
 
 def test_an_example_picture_finds_its_like(client):
-    other = handle_file(str(EXAMPLES / "dog-german-shepherd.jpg"))
+    other = handle_file(str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg"))
     rows = client.predict(CAT, CAT, "", api_name="/segment_like")[1]
     assert rows[0]["label"] == "like the example"
     assert rows[0]["coverage"] > 0.05

@@ -6,9 +6,12 @@ import pytest
 from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 
-from tabs._base import EXAMPLES
+from core.assets import EXAMPLES_FOLDER
 
-CAT, DOG = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg")), handle_file(str(EXAMPLES / "dog-german-shepherd.jpg"))
+CAT, DOG = (
+    handle_file(str(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg")),
+    handle_file(str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg")),
+)
 
 
 def first(client, *arguments):

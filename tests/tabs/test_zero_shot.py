@@ -10,10 +10,13 @@ from gradio_client import handle_file
 from gradio_client.exceptions import AppError
 from safetensors.torch import save_file
 
-from tabs._base import EXAMPLES
+from core.assets import EXAMPLES_FOLDER
 from tests.core.models.trained.test_trained import trained
 
-CAT, DOG = handle_file(str(EXAMPLES / "kitten-yarn-ball.jpg")), handle_file(str(EXAMPLES / "dog-german-shepherd.jpg"))
+CAT, DOG = (
+    handle_file(str(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg")),
+    handle_file(str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg")),
+)
 
 
 def confidences(label):

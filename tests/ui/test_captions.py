@@ -4,11 +4,10 @@ import re
 
 import pytest
 
-from tabs._base import EXAMPLES
-
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
+from core.assets import EXAMPLES_FOLDER
 from tests.ui.steps import example, open_tab, upload
 
 
@@ -26,7 +25,7 @@ def test_a_caption_is_written_and_its_steps_open(visit):
 def test_a_caption_can_be_stopped_and_is_laid_open_as_far_as_it_goes(visit):
     page = visit()
     panel = open_tab(page, "captions")
-    upload(panel.get_by_test_id("image"), str(EXAMPLES / "kitten-yarn-ball.jpg"))
+    upload(panel.get_by_test_id("image"), str(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg"))
     expect(panel.get_by_test_id("image").locator("img")).to_be_visible()
     panel.get_by_role("tab", name="MaGiC", exact=True).click()
     panel.get_by_role("radio", name="as published", exact=True).check()
@@ -47,7 +46,7 @@ def test_a_caption_can_be_stopped_and_is_laid_open_as_far_as_it_goes(visit):
 def test_methods_are_compared(visit):
     page = visit()
     panel = open_tab(page, "captions")
-    upload(panel.get_by_test_id("image"), str(EXAMPLES / "dog-german-shepherd.jpg"))
+    upload(panel.get_by_test_id("image"), str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg"))
     expect(panel.get_by_test_id("image").locator("img")).to_be_visible()
     panel.get_by_role("tab", name="Compare", exact=True).click()
     panel.get_by_role("button", name="Compare").filter(visible=True).click()

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from tabs import all_tabs
-from tabs._base import EXAMPLES
 
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
+from core.assets import EXAMPLES_FOLDER
 from tests.ui.steps import example, fits, fold_out, open_tab, picture, top_answer, upload
 
 SCREENS = {"desktop": (1280, 900), "phone": (390, 844)}
@@ -40,7 +40,7 @@ CONTRASTS = """() => {
 
 def dog_on_its_side():
     """A visitor's own photograph, as a phone saves it: lying, with a mark that says which side is up."""
-    dog = Image.open(EXAMPLES / "dog-german-shepherd.jpg")
+    dog = Image.open(EXAMPLES_FOLDER / "dog-german-shepherd.jpg")
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = io.BytesIO()
@@ -106,7 +106,7 @@ def test_the_keyboard_alone_classifies_a_picture_of_ones_own(visit):
 def test_markup_in_a_label_stays_text(visit):
     page = visit()
     panel = open_tab(page, "zero_shot")
-    upload(panel.get_by_test_id("image"), str(EXAMPLES / "kitten-yarn-ball.jpg"))
+    upload(panel.get_by_test_id("image"), str(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg"))
     panel.get_by_role("textbox", name="Labels").fill(EVIL)
     panel.get_by_role("button", name="Classify").click()
     expect(top_answer(panel)).to_have_text(EVIL)
@@ -135,7 +135,7 @@ def test_many_pictures_are_compared(visit):
 
 def test_captions_are_found_for_a_picture(visit):
     panel = open_tab(visit(), "retrieval")
-    upload(panel.get_by_test_id("image"), str(EXAMPLES / "dog-german-shepherd.jpg"))
+    upload(panel.get_by_test_id("image"), str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg"))
     panel.get_by_role("button", name="Find captions").click()
     first = panel.locator(".body-cell").filter(has_text="A German shepherd dog stands on dry grass").first
     expect(first).to_be_visible()
@@ -164,7 +164,7 @@ def test_the_threshold_redraws_without_the_model(visit):
 
 def test_a_follow_up_question_is_answered(visit):
     panel = open_tab(visit(), "vqa")
-    upload(panel.get_by_test_id("image"), str(EXAMPLES / "dog-german-shepherd.jpg"))
+    upload(panel.get_by_test_id("image"), str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg"))
     for question, answer in (("Is there a dog?", "yes"), ("What animal is this?", "dog")):
         panel.get_by_role("textbox", name="Your question").fill(question)
         panel.get_by_role("button", name="Ask").click()

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from core.assets import EXAMPLES_FOLDER
 from core.data import bank
 from core.data.bundled import bundled
 from core.errors import UserError
 from core.models.family import EMBEDDED
 from core.tasks import asif
 from core.tasks._consensus import agreement
-from tabs._base import EXAMPLES
 
 CAPTIONS = [
     "a cat playing with a ball of yarn",
@@ -24,7 +24,7 @@ CAPTIONS = [
 
 @pytest.fixture(scope="module")
 def kitten():
-    return Image.open(EXAMPLES / "kitten-yarn-ball.jpg").convert("RGB")
+    return Image.open(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").convert("RGB")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_an_anchor_taken_away_is_gone_from_both_sides(models, kitten, small):
 
 
 def test_an_anchor_of_the_visitors_own_is_heard(models, kitten, small):
-    boats = Image.open(EXAMPLES / "rowing-boats-shore.jpg").convert("RGB")
+    boats = Image.open(EXAMPLES_FOLDER / "rowing-boats-shore.jpg").convert("RGB")
     told = asif.caption(models, kitten, small, edits=asif.Edits(added=((kitten, "two boats on a lake"),)))
     assert told.first == "two boats on a lake at sunset"  # it was told that this picture shows boats
     assert told.evidence[0].name == "two boats on a lake" or told.caption != told.first
@@ -112,7 +112,7 @@ def test_what_is_not_there_is_said(models, kitten, small):
 
 def test_the_program_shown_gives_the_same(models, tmp_path, capsys):
     photo = tmp_path / "photo.png"
-    picture = Image.open(EXAMPLES / "rowing-boats-shore.jpg").convert("RGB")
+    picture = Image.open(EXAMPLES_FOLDER / "rowing-boats-shore.jpg").convert("RGB")
     picture.save(photo)
     exec(asif.program(str(photo), 60, 2.5), {})
     assert capsys.readouterr().out.strip() == asif.caption(models, picture, bank.shipped(), 60, 2.5).caption

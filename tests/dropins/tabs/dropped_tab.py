@@ -1,13 +1,14 @@
 import gradio as gr
 
-from tabs._base import Lab, Tab, safe
+from tabs._lab import Lab, Tab
+from web.errors import translate_errors
 
 
 def build(lab: Lab) -> None:
     text = gr.Textbox(label="Text")
     answer = gr.Textbox(label="Backwards")
 
-    @safe
+    @translate_errors
     def backwards(text: str) -> str:
         """The text from its end to its beginning."""
         return text[::-1]

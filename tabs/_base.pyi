@@ -14,6 +14,7 @@ from typing import Any
 
 import gradio as gr
 import PIL.Image
+from core.admin_door import Door
 from gradio.data_classes import ImageData
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
@@ -27,12 +28,9 @@ from core.models.abilities import Model
 from core.models.inference import Models
 from core.settings import Settings
 from core.training.supervisor.runs import Runs
-from web.admin_sessions import AdminSessions
-from web.queue import supervise
 
 log = logging.getLogger("vlm_lab")
 EXAMPLES = Path(__file__).parents[1] / "assets" / "examples"
-
 
 @dataclass(frozen=True)
 class Lab:
@@ -42,9 +40,8 @@ class Lab:
     models: Models
     bundled: Gallery
     store: Store | None  # None where galleries may not be kept
-    admin_sessions: AdminSessions | None = None  # None where there is no admin page
+    door: Door | None = None  # None where there is no admin page
     runs: Runs | None = None  # None where there is no admin page, or no place for training runs
-
 
 @dataclass(frozen=True)
 class Tab:
@@ -55,18 +52,12 @@ class Tab:
     order: int
     build: Callable[[Lab], None]
 
-
 class Page(gr.Blocks):
-    """Blocks that take files as uploads only, and whose queue is kept running.
+    """Blocks that take files as uploads only.
 
     Gradio checks the path of a file only where its JSON carries a "meta" mark, which gr.Image does not ask for, so
     that a picture anywhere on this disk could be named; and it downloads a path that is a link.
     """
-
-    def queue(self, *args: Any, **kwargs: Any) -> Page:
-        super().queue(*args, **kwargs)
-        supervise(self)
-        return self
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
         values = list(inputs)
@@ -81,7 +72,6 @@ class Page(gr.Blocks):
             elif isinstance(value, list):
                 values.extend(value)
         return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
-
 
 class PhotoInput(gr.Image):
     """An image input that lets pictures in through the lab's one door only, as upright RGB.
@@ -104,12 +94,18 @@ class PhotoInput(gr.Image):
             gr.Info(picture.note)
         picture.image.info = {"name": Path(payload.orig_name or "photo.jpg").name}
         return picture.image
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
 
+    from gradio.blocks import Block
+
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
 
 def file_name(image: PIL.Image.Image | None) -> str:
     """The name a picture was uploaded under, for the program that is shown."""
     return str(image.info.get("name", "photo.jpg")) if image else "photo.jpg"
-
 
 def safe(handler: Callable[..., Any]) -> Callable[..., Any]:
     """Show a UserError's message; log anything else and show nothing of it. Names and docstrings stay, for the API."""
@@ -123,9 +119,8 @@ def safe(handler: Callable[..., Any]) -> Callable[..., Any]:
         )
 
     if inspect.isgeneratorfunction(handler):
-
         @functools.wraps(handler)
-        def stream(*args: Any, **kwargs: Any) -> Generator[Any, None, None]:
+        def stream(*args: Any, **kwargs: Any) -> Generator[Any]:
             try:
                 yield from handler(*args, **kwargs)
             except gr.Error:
@@ -146,10 +141,8 @@ def safe(handler: Callable[..., Any]) -> Callable[..., Any]:
 
     return run
 
-
 DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
 """For every event that runs a model: one queue for them all, because there is one device."""
-
 
 class ModelPicker(gr.Dropdown):
     """Takes any name: which models there are now is for the core to say, and it does so in words. The plain component knows
@@ -159,7 +152,14 @@ class ModelPicker(gr.Dropdown):
 
     def preprocess(self, payload: Any) -> str | None:
         return None if payload is None else str(payload)
+    from collections.abc import Callable, Sequence
+    from typing import TYPE_CHECKING, Any, Literal
 
+    from gradio.blocks import Block
+
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
 
 def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: str = "Model") -> gr.Dropdown:
     """All models with the ability `needs`, or one of them; the one that --profile asks for is chosen."""
@@ -180,13 +180,11 @@ def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: 
     gr.on(None, lambda: gr.Dropdown(choices()), None, picker, api_visibility="private")
     return picker
 
-
 def whole(number: float, name: str) -> int:
     """What a slider in whole steps gave, which a program may have sent as anything."""
     if not float(number).is_integer():
         raise UserError(f"{name} must be a whole number.")
     return int(number)
-
 
 def fetch_model(lab: Lab, name: str, progress: gr.Progress) -> None:
     """Have the chosen model on this machine, with its download shown as it goes."""
@@ -196,14 +194,11 @@ def fetch_model(lab: Lab, name: str, progress: gr.Progress) -> None:
             name, lambda done, total: progress((done, total), desc=f"Downloading {name}", unit="bytes")
         )
 
-
 def stepper(progress: gr.Progress, what: str) -> Callable[[int, int], None]:
     """The core's on_step(done, total) as Gradio's progress bar."""
     return lambda done, total: progress((done, total), desc=what)
 
-
 Work = Callable[[OnStep, threading.Event], Any]
-
 
 def stoppable(work: Work) -> Generator[tuple[int, int], None, Any]:
     """Run `work(on_step, stop)` in a thread, yielding (done, total) as it goes; returns what it returns.
@@ -240,7 +235,6 @@ def stoppable(work: Work) -> Generator[tuple[int, int], None, Any]:
         raise outcome["error"]
     return outcome["value"]
 
-
 def reported(
     steps: Generator[tuple[int, int], None, Any],
     what: str,
@@ -257,16 +251,13 @@ def reported(
         progress((done, total), desc=what)
         yield told(f"{what}: {done} of {total}")
 
-
 def write_file(name: str, text: str) -> str:
     """A file for a visitor to download, in Gradio's cache, which is cleared of what is an hour old."""
     return write_bytes(name, text.encode())
 
-
 def write_bytes(name: str, content: bytes) -> str:
     """The same for what is not text."""
     return save_bytes_to_cache(content, name, get_upload_folder())
-
 
 def read_more(text: str) -> None:
     gr.Markdown(text, elem_classes="read-more")

@@ -1,0 +1,13 @@
+"""Files for a visitor to download, in Gradio's cache, which is cleared of what is an hour old."""
+
+from __future__ import annotations
+
+from gradio.processing_utils import save_bytes_to_cache
+from gradio.utils import get_upload_folder
+
+
+def write_file(name: str, content: str | bytes) -> str:
+    """The path of a new file of this name; text is written as UTF-8."""
+    raw = content.encode() if isinstance(content, str) else content
+    path: str = save_bytes_to_cache(raw, name, get_upload_folder())
+    return path

@@ -1,0 +1,41 @@
+"""Components that several tabs have in common."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+from core.errors import UserError
+from core.models.abilities import Model
+from tabs._lab import Lab
+from web.inputs import AnyDropdown
+
+
+def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: str = "Model") -> gr.Dropdown:
+    """All models with the ability `needs`, or one of them; the one that --profile asks for is chosen."""
+    specs = lab.models.catalog.specs(needs)
+    published = [spec.id for spec in specs if spec.family != "embedded" and spec.path is None]
+    default = published[0] if lab.settings.profile == "hub" and published else specs[0].id
+
+    def choices() -> list[tuple[str, str]]:
+        return [(lab.models.catalog.label(spec.id), spec.id) for spec in lab.models.catalog.specs(needs)]
+
+    picker = AnyDropdown(
+        choices(),
+        value=default,
+        label=label,
+        info="The embedded one needs no network. Others are downloaded once, when first used.",
+    )
+    # When a page opens: some are here by now, runs have ended, others were deleted.
+    gr.on(None, lambda: gr.Dropdown(choices()), None, picker, api_visibility="private")
+    return picker
+
+
+def whole(number: float, name: str) -> int:
+    """What a slider in whole steps gave, which a program may have sent as anything."""
+    if not float(number).is_integer():
+        raise UserError(f"{name} must be a whole number.")
+    return int(number)
+
+
+def read_more(text: str) -> None:
+    gr.Markdown(text, elem_classes="read-more")

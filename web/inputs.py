@@ -1,0 +1,73 @@
+"""Components whose values are checked before a handler sees them, or not restricted to what the page listed."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import PIL.Image
+from gradio.component_meta import ComponentMeta
+from gradio.data_classes import ImageData
+
+from core import images
+from core.errors import UserError
+
+
+class WithoutStub(ComponentMeta):
+    """Makes a subclass of a component without the .pyi file that Gradio writes beside the source of each.
+
+    Nothing else of Gradio's metaclass is needed where a class has neither an __init__ nor events of its own.
+    """
+
+    def __new__(cls, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> Any:
+        assert not {"__init__", "EVENTS"} & attributes.keys(), name
+        return super(ComponentMeta, cls).__new__(cls, name, bases, attributes)
+
+
+class PhotoInput(gr.Image, metaclass=WithoutStub):
+    """An image input that gives upright RGB pictures, or None. What `core.images.read` refuses is a message.
+
+    The plain component opens any format Pillow knows, PostScript included, before a handler runs.
+    """
+
+    is_template = True
+
+    def preprocess(self, payload: ImageData | None) -> PIL.Image.Image | None:
+        if payload is None or not (payload.path or payload.url):
+            return None
+        if not payload.path:  # data: URLs and links are the server's to fetch, so they are not fetched
+            raise gr.Error("Upload the picture as a file.", print_exception=False)
+        try:
+            picture = images.read(payload.path)
+        except UserError as error:
+            raise gr.Error(html.escape(str(error)), print_exception=False) from None
+        if picture.note:
+            gr.Info(picture.note)
+        picture.image.info = {"name": Path(payload.orig_name or "photo.jpg").name}
+        return picture.image
+
+
+class AnyDropdown(gr.Dropdown, metaclass=WithoutStub):
+    """A dropdown that takes any name: which there are now is for the core to say, and it does so in words. The plain
+    component knows only those that there were when the page was opened, or for a program, when the lab was."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> str | None:
+        return None if payload is None else str(payload)
+
+
+class AnyCheckboxGroup(gr.CheckboxGroup, metaclass=WithoutStub):
+    """The same for several names."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> list[str]:  # type: ignore[override]  # of names, never of indices
+        return [str(name) for name in payload or []]
+
+
+def file_name(image: PIL.Image.Image | None) -> str:
+    """The name a picture was uploaded under, for the program that is shown."""
+    return str(image.info.get("name", "photo.jpg")) if image else "photo.jpg"
