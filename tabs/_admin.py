@@ -6,11 +6,13 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from tabs import _runs, _runs_api
 from tabs._base import Lab, Page
 from web.admin_gate import ADMIN_PATH, is_admin
 from web.admin_sessions import AdminSessions
+from web.requests import RequestCheck
 
 SIGN_OUT = '<form method="post" action="/admin/sign-out"><button class="lg secondary">Sign out</button></form>'
 
@@ -52,5 +54,6 @@ def site(lab: Lab, options: dict[str, Any]) -> FastAPI:
         build(lab),
         ADMIN_PATH,
         auth_dependency=lambda request: "admin" if is_admin(sessions, request) else None,
+        app_kwargs={"middleware": [Middleware(RequestCheck)]},
         **options,
     )
