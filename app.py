@@ -98,7 +98,7 @@ def launch_options(lab: Lab) -> dict[str, Any]:
     served: dict[str, Any] = {"middleware": stack}
     if lab.admin_sessions:
         admin = _admin.site(lab, options)
-        stack.append(Middleware(AdminGate, admin=RequestCheck(admin), sessions=lab.admin_sessions))
+        stack.append(Middleware(AdminGate, admin=admin, sessions=lab.admin_sessions))
         served["lifespan"] = admin.router.lifespan_context
     stack.append(Middleware(RequestCheck))
     return {**options, "app_kwargs": served}

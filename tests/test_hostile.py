@@ -1,5 +1,6 @@
 """What must not work: raw requests against the running app. A refusal is plain and tells nothing of this machine."""
 
+import inspect
 import io
 import json
 import re
@@ -7,10 +8,11 @@ import shutil
 import socket
 import threading
 
+import gradio as gr
 import pytest
 from PIL import Image
 
-from tests.raw import KITTEN, Raw, file
+from tests.raw import DEFAULTS, KITTEN, Raw, file
 from tests.test_architecture import ROOT
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -130,8 +132,10 @@ def test_files_over_http_are_uploads_and_assets_only(raw):
 def test_large_bodies_are_refused_unread(raw):
     reply = raw.post("gradio_api/call/classify", json={"data": ["x" * 5_000_000]})
     assert (reply.status_code, "at most 2 MB" in reply.text) == (413, True)
-    chunks = (b"x" * 2**16 for _ in range(40))  # no length declared
-    assert raw.post("gradio_api/call/classify", content=chunks).status_code == 413
+    json_type = {"content-type": "application/json"}
+    for path in ("call/classify", "call/upload", "queue/join"):  # a function may be called upload
+        chunks = (b"x" * 2**16 for _ in range(40))  # no length declared
+        assert raw.post(f"gradio_api/{path}", content=chunks, headers=json_type).status_code == 413, path
     picture = "data:image/png;base64," + "A" * 3_000_000
     assert raw.ask("classify", image=file(url=picture))[1].startswith("413")
 
@@ -152,13 +156,12 @@ def test_an_upload_over_the_limit_is_refused_by_its_declared_length(url):
     "labels",
     [
         "a\0b, cat",
-        "\ud800, cat",
         "🐈‍⬛, قطة, \u202egod, cat",
         "=cmd(), cat",
         "$x^{, cat",
         "<img src=x onerror=alert(1)>, cat",
     ],
-    ids=["NUL", "surrogate", "emoji and right to left", "formula", "mathtext", "markup"],
+    ids=["NUL", "emoji and right to left", "formula", "mathtext", "markup"],
 )
 def test_odd_labels_are_answered(raw, labels):
     answered, text = raw.ask("classify", image=raw.kitten(), labels=labels)
@@ -197,7 +200,6 @@ def test_classify_refuses_on_the_server(raw, changes, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"k": float("nan")}, "between 1 and 100"),
         ({"k": 9999}, "maximum value 100"),
         ({"k": -1}, "minimum value 1"),
         ({"k": "many"}, "wrong type"),
@@ -224,7 +226,6 @@ def test_search_refuses_on_the_server(raw, changes, message):
         ("answer", {"model": "openai/clip-vit-base-patch32"}, "openai/clip-vit-base-patch32"),
         ("segment", {"prompts": " , "}, "Say what to cut out"),
         ("segment", {"prompts": ",".join(map(str, range(1000)))}, "at most 3,200"),
-        ("segment", {"threshold": float("nan")}, "between 0 and 1"),
         ("segment", {"threshold": 7}, "maximum value 1"),
         ("segment", {"threshold": "half"}, "wrong type"),
         ("segment", {"image": None}, "Choose a picture"),
@@ -243,21 +244,14 @@ def test_questions_and_prompts_are_checked_on_the_server(raw, endpoint, changes,
 @pytest.mark.parametrize(
     ("endpoint", "changes", "message"),
     [
-        ("caption_asif", {"k": float("nan")}, "whole number"),
-        ("caption_asif", {"p": float("nan")}, "p between 0 and 8"),
         ("caption_asif", {"p": "much"}, "wrong type"),
         ("caption_asif", {"bank": "../../etc"}, "no gallery called"),
         ("caption_asif", {"own": {"path": "/etc/passwd"}, "bank": "mine"}, ""),
         ("caption_asif", {"removed": ["tabby cat", EVIL]}, "no anchor called"),
-        ("caption_asif", {"removed": ["x"] * 100_000}, "no anchor called"),
+        ("caption_asif", {"removed": ["x"] * 10_000}, "no anchor called"),
         ("caption_asif", {"removed": [{"a": 1}]}, "no anchor called"),
         ("caption_asif", {"model": "embedded-captioner"}, "embedded-captioner"),
-        ("caption_magic", {"k": float("nan")}, "whole number"),
-        ("caption_magic", {"alpha": float("nan")}, "between 0 and 1"),
-        ("caption_magic", {"beta": float("nan")}, "between 0 and 100"),
-        ("caption_magic", {"scale": float("nan")}, "sharpness"),
         ("caption_magic", {"max_length": 10**9}, "maximum value 64"),
-        ("caption_magic", {"max_length": float("inf")}, ""),
         ("caption_magic", {"writer": "embedded"}, "embedded"),
         ("caption_magic", {"model": "embedded-captioner"}, "embedded-captioner"),
         ("caption_compare", {"methods": ["nobody/nothing"]}, "nobody/nothing"),
@@ -268,6 +262,35 @@ def test_questions_and_prompts_are_checked_on_the_server(raw, endpoint, changes,
 )
 def test_captions_are_refused_on_the_server(raw, endpoint, changes, message):
     assert message in refusal(raw, endpoint, **{"image": raw.kitten(), **changes})
+
+
+NOT_FINITE = [
+    ("search", "k", "between 1 and 100"),
+    ("segment", "threshold", "between 0 and 1"),
+    ("caption_asif", "k", "whole number"),
+    ("caption_asif", "p", "p between 0 and 8"),
+    ("caption_magic", "k", "whole number"),
+    ("caption_magic", "alpha", "between 0 and 1"),
+    ("caption_magic", "beta", "between 0 and 100"),
+    ("caption_magic", "scale", "sharpness"),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "field", "message"), NOT_FINITE)
+def test_what_is_not_a_number_is_refused_by_handlers_too(page, endpoint, field, message):
+    """No JSON that is let through holds a NaN; the handlers do not rely on it."""
+    handler = next(fn.fn for fn in page.fns.values() if fn.api_name == endpoint)
+    values = {**DEFAULTS[endpoint], "image": Image.open(KITTEN), field: float("nan")}
+    with pytest.raises(gr.Error, match=message):
+        result = handler(*values.values())
+        if inspect.isgenerator(result):
+            list(result)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"], ids=ascii)
+def test_what_is_no_json_is_refused(raw, value):
+    for endpoint, field in (("search", "k"), ("segment", "prompts"), ("answer", "question"), ("classify", "labels")):
+        assert "well-formed JSON" in refusal(raw, endpoint, **{field: value})
 
 
 @pytest.mark.parametrize(
@@ -286,8 +309,8 @@ def test_odd_banks_are_read(raw, content):
 
 @pytest.mark.parametrize(
     "text",
-    ["a\0 cat", "\ud800 cat", "🐈‍⬛ \u202egod", "$x^{", EVIL],
-    ids=["NUL", "surrogate", "emoji", "mathtext", "markup"],
+    ["a\0 cat", "🐈‍⬛ \u202egod", "$x^{", EVIL],
+    ids=["NUL", "emoji", "mathtext", "markup"],
 )
 @pytest.mark.parametrize(("endpoint", "field"), [("answer", "question"), ("segment", "prompts")])
 def test_odd_questions_and_prompts_are_answered(raw, endpoint, field, text):
@@ -306,8 +329,8 @@ def test_doors_that_are_shut(raw):
 
 def test_broken_json_is_no_crash(raw):
     json_type = {"content-type": "application/json"}
-    for body in (b'{"data":', b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}"):
-        assert raw.post("gradio_api/call/classify", content=body, headers=json_type).status_code in (400, 422)
+    for body, status in ((b'{"data":', 400), (b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b"}", 413)):
+        assert raw.post("gradio_api/call/classify", content=body, headers=json_type).status_code == status
     assert raw.ask("classify", image=raw.kitten())[0]
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+UPLOAD_PATHS = ("/gradio_api/upload", "/admin/gradio_api/upload")
+
 
 class BodyLimit:
     """Answers 413 to a body of more than `max_bytes`, declared or sent in chunks; uploads have a limit of their own."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, upload_bytes: int, upload_path: str = "/upload") -> None:
-        self.app, self.max_bytes, self.upload_bytes, self.upload_path = app, max_bytes, upload_bytes, upload_path
+    def __init__(self, app: ASGIApp, max_bytes: int, upload_bytes: int) -> None:
+        self.app, self.max_bytes, self.upload_bytes = app, max_bytes, upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        limit = self.upload_bytes if scope["path"].endswith(self.upload_path) else self.max_bytes
+        limit = self.upload_bytes if scope["path"] in UPLOAD_PATHS else self.max_bytes
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if declared.isdigit() and int(declared) > limit:
             return await _refuse(send, limit)

@@ -2,55 +2,85 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-from starlette.datastructures import QueryParams
+import gradio as gr
+import orjson
+from starlette.datastructures import Headers, QueryParams
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web.json_body import parse_object
+
 SESSION = re.compile(r"[a-z0-9-]{1,64}")  # the page sends letters and digits, gradio_client a UUID
-API = re.compile(r"(?:/admin)?/gradio_api/(.*)", re.DOTALL)  # the page's own API and that of the admin page
-UPLOAD = re.compile(r"(?:/admin)?/gradio_api/upload/?")
 IN_PATH = re.compile(r"(?:heartbeat|stream)/([^/]*).*", re.DOTALL)  # a session, or an event, in the path
+NAME = re.compile(r"(?:call/v2|call|run|api)/([^/]+)/?")
+
+BY_NAME = "The body must hold the endpoint's parameters by their names: see 'Use via API' at the foot of the page."
 
 
 class RequestCheck:
-    """Answers 400 to requests of Gradio's API whose session id is malformed, or whose body is no JSON object.
+    """Answers requests of Gradio's API that Gradio would choke on. A middleware of a Gradio app.
 
-    Gradio takes any string as a session id: with an empty one its queue stops for everybody
-    (docs/upstream/gradio-queue-stops.md). Bodies are read whole, so a limit on their size must stand in front.
-    Uploads are streamed through unread; they name no session.
+    400: a session id that no client makes (with an empty one Gradio's queue stops for everybody, see
+    docs/upstream/gradio-queue-stops.md), a body that is no JSON object. 404: a function that the page does not have.
+    413: more values than any page sends. 415: a body of another kind. Gradio is given the body as it was understood here.
+
+    Bodies are read whole, so a limit on their size must stand in front. Uploads are streamed through unread; they name no
+    session.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        api = API.fullmatch(scope.get("path", "")) if scope["type"] == "http" else None
-        if api is None:
+        prefix = f"{scope.get('root_path', '')}/gradio_api/"  # a mounted page has a root path
+        if scope["type"] != "http" or not scope["path"].startswith(prefix):
             return await self.app(scope, receive, send)
-        sessions: list[Any] = QueryParams(scope["query_string"]).getlist("session_hash")
-        if in_path := IN_PATH.fullmatch(api[1]):
-            sessions.append(in_path[1])
-        if scope["method"] == "POST" and not UPLOAD.fullmatch(scope["path"]):
-            body = await _read(receive)
-            if body is None:  # the client has gone
-                return
-            receive = _replay(body, receive)
-            try:
-                fields = json.loads(body)
-            except (ValueError, RecursionError):
-                fields = None
-            if not isinstance(fields, dict):
-                return await _refuse("The body must be a JSON object.", scope, receive, send)
-            if fields.get("session_hash") is not None:
-                sessions.append(fields["session_hash"])
-        if not all(isinstance(one, str) and SESSION.fullmatch(one) for one in sessions):
-            return await _refuse("session_hash must be 1 to 64 of a-z, 0-9 and -.", scope, receive, send)
-        await self.app(scope, receive, send)
+        path = scope["path"].removeprefix(prefix)
+        try:
+            sessions: list[Any] = QueryParams(scope["query_string"]).getlist("session_hash")
+            if in_path := IN_PATH.fullmatch(path):
+                sessions.append(in_path[1])
+            if scope["method"] == "POST" and path != "upload":
+                if Headers(scope=scope).get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+                    raise HTTPException(415, "The body must be application/json.")
+                body = await _read(receive)
+                if body is None:  # the client has gone
+                    return
+                fields = parse_object(body)
+                receive = _replay(orjson.dumps(fields), receive)
+                if fields.get("session_hash") is not None:
+                    sessions.append(fields["session_hash"])
+                _check_function(scope["app"].get_blocks(), path, fields)
+            if not all(isinstance(one, str) and SESSION.fullmatch(one) for one in sessions):
+                raise HTTPException(400, "session_hash must be 1 to 64 of a-z, 0-9 and -.")
+        except HTTPException as refused:
+            return await _refuse(refused, scope, receive, send)
+        try:
+            await self.app(scope, receive, send)
+        except TypeError:  # a parameter that is unknown or missing, before anything was answered
+            if not path.startswith("call/v2/"):
+                raise
+            await _refuse(HTTPException(400, BY_NAME), scope, receive, send)
+
+
+def _check_function(page: gr.Blocks, path: str, fields: dict[str, Any]) -> None:
+    """Raises HTTPException where a request names a function, or a component, that the page does not have."""
+    named = NAME.fullmatch(path)
+    if named and named[1] not in {fn.api_name for fn in page.fns.values()}:
+        raise HTTPException(404, f"There is no endpoint called {named[1][:100]}.")
+    for field, known in (("fn_index", page.fns), ("component_id", page.blocks)):
+        number = fields.get(field)
+        if number is not None and (type(number) is not int or number not in known):
+            raise HTTPException(404, f"There is no {field} {str(number)[:100]}.")
+
+
+async def _refuse(refused: HTTPException, scope: Scope, receive: Receive, send: Send) -> None:
+    await JSONResponse({"detail": refused.detail}, refused.status_code)(scope, receive, send)
 
 
 async def _read(receive: Receive) -> bytes | None:
@@ -73,7 +103,3 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         return next(first, None) or await receive()
 
     return replayed
-
-
-async def _refuse(why: str, scope: Scope, receive: Receive, send: Send) -> None:
-    await JSONResponse({"detail": why}, 400)(scope, receive, send)

@@ -6,6 +6,7 @@ from typing import Any
 
 import gradio as gr
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from tabs._lab import Lab
 from tabs.admin import api as _runs_api
@@ -13,6 +14,7 @@ from tabs.admin import runs as _runs
 from web.admin_gate import ADMIN_PATH, is_admin
 from web.admin_sessions import AdminSessions
 from web.page import Page
+from web.requests import RequestCheck
 
 SIGN_OUT = '<form method="post" action="/admin/sign-out"><button class="lg secondary">Sign out</button></form>'
 
@@ -54,5 +56,6 @@ def site(lab: Lab, options: dict[str, Any]) -> FastAPI:
         build(lab),
         ADMIN_PATH,
         auth_dependency=lambda request: "admin" if is_admin(sessions, request) else None,
+        app_kwargs={"middleware": [Middleware(RequestCheck)]},
         **options,
     )

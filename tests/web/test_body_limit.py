@@ -45,6 +45,10 @@ def send(body_parts, path="/api", declared=None):
         ([b"x"], {"declared": 101}, 413),
         ([b"x" * 500], {"path": "/gradio_api/upload"}, 200),
         ([b"x" * 1001], {"path": "/gradio_api/upload"}, 413),
+        ([b"x" * 500], {"path": "/admin/gradio_api/upload"}, 200),
+        ([b"x" * 101], {"path": "/gradio_api/call/upload"}, 413),  # a function, whatever it is called
+        ([b"x" * 101], {"path": "/upload"}, 413),
+        ([b"x" * 101], {"path": "/gradio_api/upload/"}, 413),
     ],
 )
 def test_bodies_over_the_limit_get_413(parts, options, status):
