@@ -42,6 +42,7 @@ class RequestCheck:
             return await self.app(scope, receive, send)
         path = scope["path"].removeprefix(prefix)
         try:
+            fields: dict[str, Any] = {}
             sessions: list[Any] = QueryParams(scope["query_string"]).getlist("session_hash")
             if in_path := IN_PATH.fullmatch(path):
                 sessions.append(in_path[1])
@@ -55,9 +56,10 @@ class RequestCheck:
                 receive = _replay(orjson.dumps(fields), receive)
                 if fields.get("session_hash") is not None:
                     sessions.append(fields["session_hash"])
-                _check_function(scope["app"].get_blocks(), path, fields)
             if not all(isinstance(one, str) and SESSION.fullmatch(one) for one in sessions):
                 raise HTTPException(400, "session_hash must be 1 to 64 of a-z, 0-9 and -.")
+            if fields:
+                _check_function(scope["app"].get_blocks(), path, fields)
         except HTTPException as refused:
             return await _refuse(refused, scope, receive, send)
         try:
