@@ -17,7 +17,7 @@ from web.json_body import parse_object
 
 SESSION = re.compile(r"[a-z0-9-]{1,64}")  # the page sends letters and digits, gradio_client a UUID
 IN_PATH = re.compile(r"(?:heartbeat|stream)/([^/]*).*", re.DOTALL)  # a session, or an event, in the path
-NAME = re.compile(r"(?:call/v2|call|run|api)/([^/]+)/?")
+NAME = re.compile(r"(call/v2|call|run|api)/([^/]+)/?")
 
 BY_NAME = "The body must hold the endpoint's parameters by their names: see 'Use via API' at the foot of the page."
 
@@ -42,7 +42,7 @@ class RequestCheck:
             return await self.app(scope, receive, send)
         path = scope["path"].removeprefix(prefix)
         try:
-            fields: dict[str, Any] = {}
+            fields: dict[str, Any] | None = None  # of a body that was read
             sessions: list[Any] = QueryParams(scope["query_string"]).getlist("session_hash")
             if in_path := IN_PATH.fullmatch(path):
                 sessions.append(in_path[1])
@@ -58,7 +58,7 @@ class RequestCheck:
                     sessions.append(fields["session_hash"])
             if not all(isinstance(one, str) and SESSION.fullmatch(one) for one in sessions):
                 raise HTTPException(400, "session_hash must be 1 to 64 of a-z, 0-9 and -.")
-            if fields:
+            if fields is not None:
                 _check_function(scope["app"].get_blocks(), path, fields)
         except HTTPException as refused:
             return await _refuse(refused, scope, receive, send)
@@ -73,8 +73,10 @@ class RequestCheck:
 def _check_function(page: gr.Blocks, path: str, fields: dict[str, Any]) -> None:
     """Raises HTTPException where a request names a function, or a component, that the page does not have."""
     named = NAME.fullmatch(path)
-    if named and named[1] not in {fn.api_name for fn in page.fns.values()}:
-        raise HTTPException(404, f"There is no endpoint called {named[1][:100]}.")
+    if named and named[1] in ("run", "api") and fields.get("fn_index") is not None:
+        named = None  # the page itself asks for run/predict, by number
+    if named and named[2] not in {fn.api_name for fn in page.fns.values()}:
+        raise HTTPException(404, f"There is no endpoint called {named[2][:100]}.")
     for field, known in (("fn_index", page.fns), ("component_id", page.blocks)):
         number = fields.get(field)
         if number is not None and (type(number) is not int or number not in known):

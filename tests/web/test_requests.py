@@ -105,10 +105,16 @@ def test_bodies_of_another_kind_are_refused(raw):
 def test_what_the_page_does_not_have_is_not_found(raw):
     for path in ("call/nothing", "call/v2/nothing", "run/nothing", "api/nothing"):
         assert post(raw, path, {"data": []}) == (404, "There is no endpoint called nothing.")
+    assert post(raw, "call/nothing", {"data": [], "fn_index": 0})[0] == 404
     for number in (10**6, -1, "0", 0.5, True, [], {}, 10**30, 1e300):
         assert post(raw, "queue/join", {"data": [], "fn_index": number, "session_hash": "a"})[0] == 404
         component = {"component_id": number, "data": None, "fn_name": "ls", "session_hash": "a"}
         assert post(raw, "component_server", component)[0] == 404
+
+
+def test_the_page_asks_for_what_needs_no_queue_by_number(raw, page):
+    unqueued = next(number for number, fn in page.fns.items() if fn.queue is False and not fn.inputs)
+    assert post(raw, "run/predict", {"data": [], "fn_index": unqueued, "session_hash": "a"})[0] == 200
 
 
 def test_parameters_by_name_are_those_of_the_endpoint(raw):
