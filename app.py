@@ -52,6 +52,7 @@ def theme() -> gr.themes.Base:
 
 def open_lab(settings: Settings) -> Lab:
     """What the tabs share. Models are looked up here and loaded when they are first used."""
+    images.limit_decoding(settings.pixels_mb * 2**20)
     store = Store(settings.galleries, Path(settings.pictures)) if settings.galleries else None
     sessions = (
         AdminSessions(settings.admin_password, settings.on_loopback, settings.port) if settings.admin_on else None

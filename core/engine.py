@@ -1,14 +1,15 @@
-"""Where models run: one device, one loading at a time, one job at a time, a budget of memory.
+"""Where models run: one device, one loading at a time, one batch at a time, a budget of memory.
 
 The queue of a web page is no lock: cancelling a job there frees its slot while its thread runs on. So the
-engine has a gate of its own, and every piece of device work enters through `Engine.call` or `Engine.map`.
-On a ZeroGPU Space the same door is what `spaces.GPU` decorates.
+engine has a gate of its own, and every piece of device work passes it through `Engine.call` or `Engine.map`.
+On a ZeroGPU Space the function behind the gate is what `spaces.GPU` decorates.
 """
 
 from __future__ import annotations
 
 import gc
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from core.cache import ArrayCache
+from core.device import Device, is_out_of_memory, pick_device
 from core.errors import Stopped, UserError
+from core.fifo import FifoSemaphore
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 OnStep = Callable[[int, int], None]  # (done, total)
 Key = tuple[str, str]  # a model's name and its weights' revision
+HOLD_S = 0.25  # seconds that a batch of a long job may take, so that others are served between two of them
 
 
 class Resident(Protocol):
@@ -42,55 +46,41 @@ class _Slot:
     users: int = 0
 
 
-@dataclass(frozen=True)
-class Device:
-    """`why` is a sentence for the visitor."""
-
-    name: str
-    dtype: str
-    why: str
-
-
-def pick_device(wanted: str) -> Device:
-    """cuda, then mps, then cpu; bfloat16 or float16 on a GPU, float32 elsewhere.
-
-    A CPU keeps float32: bfloat16 was nine times slower without AMX, and one answer on every machine is
-    worth more than the speed on the few that have it. Raises UserError if `wanted` is not there.
-    """
-    import torch
-
-    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
-    there = {"cuda": cuda, "mps": mps, "cpu": True}
-    if wanted != "auto" and not there[wanted]:
-        raise UserError(f"--device {wanted}: there is none on this machine. Leave the flag out to use what there is.")
-    name = wanted if wanted != "auto" else next(kind for kind in there if there[kind])
-    if name == "cuda":
-        half = "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
-        return Device("cuda", half, f"{torch.cuda.get_device_name()} was found; models run there in {half}.")
-    if name == "mps":
-        return Device("mps", "float16", "An Apple GPU was found; models run there in float16.")
-    reason = "was asked for" if wanted == "cpu" else "is used: no GPU was found"
-    return Device("cpu", "float32", f"The processor {reason}; models run in float32.")
-
-
 class Engine:
-    """Resident models behind a gate. Share one for each process; every method may be called from any thread."""
+    """Resident models behind a gate. Share one for each process; every method may be called from any thread.
 
-    def __init__(self, settings: Settings) -> None:
+    What is guaranteed to somebody who comes with one item:
+
+    - The gate serves in the order of arrival: each job that is under way passes it at most once before him.
+    - A batch of `map` is sized by how long the same model and method took before, so that it holds the gate for about
+      HOLD_S; the first batch ever is one item, and a batch is at most twice the one before. A single item is never divided:
+      one that takes longer holds the gate for as long as it takes.
+    - Models that are loaded already are served while another is loaded; only loads wait for each other. That holds in
+      float32, so on a processor. Where models run in half precision, loading is behind the gate: transformers changes
+      torch's default dtype for the whole process while it builds one. On ZeroGPU it is, too: there a model is loaded in the
+      process that the GPU is lent to. And a model that was evicted while its user stood at the gate, because more are
+      wanted at once than the budget has room for, is loaded again behind it.
+
+    `clock` gives seconds.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.perf_counter) -> None:
         self.budget = settings.memory_mb * 2**20
         self.cache = ArrayCache(settings.cache_mb * 2**20)
-        self._wanted = settings.device
+        self._settings = settings
+        self._clock = clock
         self._device: Device | None = None
         self._slots: OrderedDict[Key, _Slot] = OrderedDict()
+        self._sizes: dict[tuple[Key, str], int] = {}  # how many items of a model's method take HOLD_S
         self._loading = threading.Lock()  # building a model patches state of the whole process
         self._state = threading.Lock()  # guards _slots
-        self._gate = threading.Lock()  # one job on the device
+        self._gate = FifoSemaphore(1)  # one batch on the device
         self._on_device = _gpu_boundary(self._invoke)
 
     @property
     def device(self) -> Device:
         if self._device is None:
-            self._device = pick_device(self._wanted)
+            self._device = pick_device(self._settings.device)
         return self._device
 
     @property
@@ -105,7 +95,7 @@ class Engine:
         Raises UserError when memory runs out.
         """
         try:
-            return self._alone(key, load, method, *args)
+            return self._alone(key, load, method, args)[0]
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
@@ -118,34 +108,41 @@ class Engine:
         load: Load,
         method: str,
         items: Sequence[Any],
-        batch: int,
+        most: int,
         on_step: OnStep | None = None,
         stop: threading.Event | None = None,
+        given: tuple[Any, ...] = (),
     ) -> Iterator[Any]:
-        """`model.method(items)` in batches, yielding each batch's result.
+        """`model.method(*given, items)` in batches of at most `most`, yielding each batch's result.
 
-        When memory runs out the batch is halved, once; then UserError. `stop` is looked at between
-        batches and raises Stopped. The gate is free between batches, so a long job does not starve others.
+        When memory runs out the batch is halved, once; then UserError. Raises Stopped between batches, and while it waits
+        for its turn, once `stop` is set. The gate is free between batches: see the class.
         """
         done, halved = 0, False
         while done < len(items):
             if stop is not None and stop.is_set():
                 raise Stopped
-            part = items[done : done + batch]
+            size = min(most, self._sizes.get((key, method), 1))
+            part = items[done : done + size]
             try:
-                result = self._alone(key, load, method, part)
+                result, seconds = self._alone(key, load, method, (*given, part), stop)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                result = None  # go on outside this block: the traceback pins the tensors that filled the memory
-            if result is None:
+                result, seconds = (
+                    None,
+                    -1.0,
+                )  # go on outside this block: the traceback pins the tensors that filled the memory
+            if seconds < 0:
                 self.free_memory()
                 if halved or len(part) == 1:
                     raise UserError(
                         "The device ran out of memory, with a smaller batch too. Use fewer or smaller pictures, or a smaller model."
                     )
-                batch, halved = max(1, len(part) // 2), True
+                most, halved = max(1, len(part) // 2), True
                 continue
+            fitting = int(len(part) * HOLD_S / max(seconds, 1e-6))
+            self._sizes[key, method] = max(1, min(fitting, 2 * size))
             done += len(part)
             if on_step:
                 on_step(done, len(items))
@@ -154,17 +151,16 @@ class Engine:
     @contextmanager
     def lease(self, key: Key, load: Load) -> Iterator[Any]:
         """The model, loaded if need be, and safe from eviction until the block ends."""
-        with self._loading:
-            with self._state:
-                slot = self._slots.get(key)
-            if slot is None:
-                slot = _Slot(self._load(load))
-            with self._state:
-                slot.users += 1
-                self._slots[key] = slot
-                self._slots.move_to_end(key)
-            self._evict(self.budget)
+        slot = self._taken(key)
+        if slot is None:
+            with self._loading:
+                slot = self._taken(key)  # others may have loaded it meanwhile
+                if slot is None:
+                    slot = _Slot(self._load(load), users=1)
+                    with self._state:
+                        self._slots[key] = slot
         try:
+            self._evict(self.budget)
             yield slot.model
         finally:
             with self._state:
@@ -186,9 +182,26 @@ class Engine:
 
             getattr(torch, self._device.name).empty_cache()
 
-    def _alone(self, key: Key, load: Load, method: str, *args: Any) -> Any:
-        with self._gate:
-            return self._on_device(key, load, method, *args)
+    def _alone(
+        self, key: Key, load: Load, method: str, args: tuple[Any, ...], stop: threading.Event | None = None
+    ) -> tuple[Any, float]:
+        """The result, and the seconds behind the gate."""
+        if not self._settings.zero_gpu and self.device.dtype == "float32":
+            with self.lease(key, load):
+                pass  # loaded, so that nobody waits for that at the gate
+        with self._gate.hold(stop=stop):
+            began = self._clock()
+            result = self._on_device(key, load, method, *args)
+            return result, self._clock() - began
+
+    def _taken(self, key: Key) -> _Slot | None:
+        """The slot, with one user more, if the model is loaded."""
+        with self._state:
+            slot = self._slots.get(key)
+            if slot is not None:
+                slot.users += 1
+                self._slots.move_to_end(key)
+            return slot
 
     def _invoke(self, key: Key, load: Load, method: str, *args: Any) -> Any:
         import torch
@@ -220,16 +233,6 @@ class Engine:
                 if used <= budget:
                     break
                 used -= self._slots.pop(key).model.nbytes
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """CUDA raises a class of its own; MPS and the CPU allocator a RuntimeError with words in it."""
-    import torch
-
-    words = ("out of memory", "can't allocate memory", "not enough memory")
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and any(word in str(error).lower() for word in words)
-    )
 
 
 def _gpu_boundary(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,58 +1,119 @@
-"""The one door through which a picture enters the lab.
+"""Reads every image that enters the lab.
 
-Whatever comes in (a path, bytes or a PIL image), what goes on is an upright RGB image of a size that
-the machine can afford. Dimensions are checked before a single pixel is decoded, and only the decoders
-named in FORMATS are ever asked, so that a PostScript file named .png never reaches Ghostscript.
+Whatever comes in (a path, bytes or a PIL image), what goes on is an upright RGB image of at most KEPT_PIXELS. Dimensions
+are checked before a single pixel is decoded, and only the decoders named in FORMATS are ever asked, so that a PostScript
+file named .png never reaches Ghostscript.
+
+Memory: full-size pixels exist only inside `read`, under one bound for the whole process (`limit_decoding`), and are given
+back before it returns. Lists are read a few at a time (`read_batches`).
 """
 
 from __future__ import annotations
 
 import hashlib
 import io
+import logging
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from core.errors import UserError
+from core.fifo import FifoSemaphore
+
+log = logging.getLogger(__name__)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
 MAX_BYTES = 20 * 2**20
 MAX_PIXELS = 50_000_000
 MAX_ASPECT = 100  # a 1 x 10,000 strip holds nothing that a model could see
+KEPT_PIXELS = 2048 * 2048  # the longer side is 2048 or more, and no model here reads more: SAM 1024, ViLT 1333
+BATCH = 4  # images of a list that are in memory at once
+STRIP_PIXELS = 2**20
 
 Source = str | Path | bytes | Image.Image
+Size = tuple[int, int]  # width, height
+
+_decoding = FifoSemaphore(512 * 2**20)  # bytes
 
 
 class Picture(NamedTuple):
-    """An upright RGB image, and what had to be done to it that its owner should know ("" if nothing)."""
+    """An upright RGB image; what had to be done to it that its owner should know ("" if nothing); and the size that its
+    file has when upright, which is larger than the image's own where that was scaled down."""
 
     image: Image.Image
     note: str
+    size: Size
 
 
-def read(source: Source) -> Picture:
-    """Open, check and normalise one picture.
+def limit_decoding(max_bytes: int) -> None:
+    """How many bytes of pixels this process may have decoded at once, beyond what is kept. Others wait, first come, first
+    served; an image that takes more than that is decoded alone."""
+    _decoding.resize(max_bytes)
 
-    Raises UserError when the file is no picture, is damaged, or is larger than the limits above.
+
+def read(source: Source, side: int | None = None, stop: threading.Event | None = None) -> Picture:
+    """Open, check and normalise one image, scaled down to KEPT_PIXELS or, where a page needs no more, to a longer side of
+    `side` pixels. Smaller ones keep every pixel.
+
+    Raises UserError when the file is no image, is damaged, or is larger than the limits above; Stopped where `stop` is set
+    while it waits for room to decode.
     """
     image = source if isinstance(source, Image.Image) else _open(source)
-    _check_size(image.width, image.height)
-    frames = getattr(image, "n_frames", 1)
+    _check_size(*image.size)
+    if isinstance(source, Image.Image):
+        return _of_memory(source, side)
+    width, height = image.size
     try:
+        frames = getattr(image, "n_frames", 1)  # reads the file to its end
         image.seek(0)
-        image = ImageOps.exif_transpose(image)
-        image = _to_rgb(image)
+        target = _fitted(image.size, side)
+        image.draft(image.mode, target)  # a JPEG is decoded at half, a quarter or an eighth where that is enough
+        with _decoding.hold(_bytes_to_decode(image, width * height), stop):
+            image.load()
+            size = (height, width) if _lies_sideways(image) else (width, height)
+            small = _normalised(image, target)
+            image.close()
+    except UserError:
+        raise
     except Exception:
+        log.info("an image could not be read", exc_info=True)
         raise UserError(
             "This picture is damaged or cut off: it could not be read to its end. Save it again and retry."
         ) from None
-    return Picture(image, f"Only the first of {frames} frames is used." if frames > 1 else "")
+    said = f"Only the first of {frames} frames is used." if frames > 1 else ""
+    return _described(small, said, size)
+
+
+def read_batches(sources: Sequence[Source], stop: threading.Event | None = None) -> Iterator[list[Picture]]:
+    """The images in order, BATCH at a time: keep no more of one batch than you need. Raises UserError that says which image
+    of several it is about."""
+    for start in range(0, len(sources), BATCH):
+        batch: list[Picture] = []
+        for number, source in enumerate(sources[start : start + BATCH], start + 1):
+            try:
+                batch.append(read(source, stop=stop))
+            except UserError as error:
+                raise error if len(sources) == 1 else UserError(f"Picture {number}: {error}") from None
+        yield batch
+
+
+def original_size(image: Image.Image) -> Size:
+    """(width, height) of the file that `read` made this image of: what coordinates for people are given in."""
+    size: Size = image.info.get("original size", image.size)
+    return size
+
+
+def note(image: Image.Image) -> str:
+    """What `read` had to say of this image; "" if nothing."""
+    return str(image.info.get("note", ""))
 
 
 def pixel_key(image: Image.Image) -> str:
-    """A fingerprint of size, mode and pixels: equal for equal pictures whatever file they came in."""
+    """A fingerprint of size, mode and pixels: equal for equal images whatever file they came in."""
     digest = hashlib.blake2b(f"{image.size}{image.mode}".encode(), digest_size=16)
     digest.update(image.tobytes())
     return digest.hexdigest()
@@ -65,6 +126,26 @@ def thumbnail(image: Image.Image, side: int) -> Image.Image:
     return small
 
 
+def _of_memory(image: Image.Image, side: int | None) -> Picture:
+    """The same for one that is decoded already; as it is, where it comes from `read`."""
+    size = original_size(image)
+    if "original size" in image.info and _fitted(image.size, side) == image.size:
+        return Picture(image, note(image), size)
+    if _lies_sideways(image):
+        size = size[::-1]
+    return _described(_normalised(image, _fitted(image.size, side)), note(image), size)
+
+
+def _lies_sideways(image: Image.Image) -> bool:
+    """Whether width and height change places when it is turned upright."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+
+
+def _described(image: Image.Image, note: str, size: Size) -> Picture:
+    image.info = {"original size": size, "note": note}
+    return Picture(image, note, size)
+
+
 def _open(source: str | Path | bytes) -> Image.Image:
     try:
         raw = source if isinstance(source, bytes) else _read_bytes(Path(source))
@@ -73,9 +154,10 @@ def _open(source: str | Path | bytes) -> Image.Image:
         return Image.open(io.BytesIO(raw), formats=FORMATS)
     except UserError:
         raise
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):  # the warning where it is made an error
         raise _too_large() from None
     except Exception:
+        log.info("a file is no image", exc_info=True)
         raise UserError(f"This file is not a picture the lab can read. Use one of {', '.join(FORMATS)}.") from None
 
 
@@ -100,12 +182,53 @@ def _too_large(*size: int) -> UserError:
     )
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _fitted(size: Size, side: int | None) -> Size:
+    """The size to scale down to."""
+    width, height = size
+    scale = (KEPT_PIXELS / (width * height)) ** 0.5 if side is None else side / max(size)
+    return size if scale >= 1 else (max(1, int(width * scale)), max(1, int(height * scale)))
+
+
+def _bytes_to_decode(image: Image.Image, pixels: int) -> int:
+    """What decoding takes at its height, beyond what is kept: Pillow stores four bytes for a pixel; libwebp holds the canvas
+    three times more; a progressive JPEG of so many `pixels` its coefficients, whatever it is scaled down to."""
+    factor = 16 if image.format == "WEBP" else 8
+    return factor * image.width * image.height + (6 * pixels if image.info.get("progressive") else 0)
+
+
+def _normalised(image: Image.Image, target: Size) -> Image.Image:
+    """Upright, RGB, of `target` size before it is turned. A large one is converted and averaged strip by strip, so that no
+    second full-size copy is made."""
+    width, height = image.size
+    factor = max(1, min(width // target[0], height // target[1]))
+    white = _white_level(image)
+    if factor == 1:
+        small = _to_rgb(image, white)
+    else:
+        small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+        rows = factor * max(1, STRIP_PIXELS // (width * factor))
+        for top in range(0, height, rows):
+            strip = image.crop((0, top, width, min(top + rows, height)))
+            small.paste(_to_rgb(strip, white).reduce(factor), (0, top // factor))
+    small.info = image.info
+    if small.size != target:
+        small = small.resize(target, Image.Resampling.LANCZOS)
+    return ImageOps.exif_transpose(small)
+
+
+def _white_level(image: Image.Image) -> float:
+    """The value that becomes 255, for modes of one number a pixel of more than eight bits."""
+    if image.mode == "F":
+        extrema = image.getextrema()
+        return max(float(extrema[1]), 1.0)  # type: ignore[arg-type]
+    return 65535.0
+
+
+def _to_rgb(image: Image.Image, white: float) -> Image.Image:
     """RGB; transparency over white, because a cut-out's hidden pixels are often black or worse."""
     if image.mode.startswith("I") or image.mode == "F":  # Pillow's own conversion of 16-bit grey clips at 255
         values = np.asarray(image, dtype=np.float32)
-        top = 65535.0 if image.mode.startswith("I") else max(float(values.max()), 1.0)
-        return Image.fromarray((values.clip(0, top) * (255 / top)).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((values.clip(0, white) * (255 / white)).astype(np.uint8)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")

@@ -28,6 +28,7 @@ class Settings:
     runs: Path | None = None  # where training runs are kept; None for nowhere
     memory_mb: int = 8_000  # budget of resident model weights
     cache_mb: int = 512  # budget of cached embeddings
+    pixels_mb: int = 512  # pixels decoded at once
     on_space: bool = False  # running as a Hugging Face Space
     zero_gpu: bool = False  # running on ZeroGPU, which lends a GPU for one call at a time
     admin_password: str = field(default="", repr=False)  # "" for none
@@ -87,6 +88,12 @@ class Settings:
             help="weights kept loaded, in MB; the least recently used model goes first",
         )
         what.add_argument("--cache-mb", type=int, default=512, help="embeddings kept in memory, in MB")
+        what.add_argument(
+            "--pixels-mb",
+            type=int,
+            default=512,
+            help="full-size pixels that are decoded at once, in MB; others wait their turn",
+        )
         data = parser.add_argument_group("galleries")
         data.add_argument(
             "--galleries",
@@ -112,6 +119,8 @@ class Settings:
             parser.error(f"--models {args.models}: there is no such folder")
         if not 0 <= args.port <= 65535:
             parser.error(f"--port {args.port}: a port lies between 0 and 65535")
+        if args.pixels_mb < 1:
+            parser.error(f"--pixels-mb {args.pixels_mb}: give at least 1")
         settings = cls(
             **vars(args),
             on_space="SPACE_ID" in env,

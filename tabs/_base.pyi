@@ -92,7 +92,7 @@ class PhotoInput(gr.Image):
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
         if picture.note:
             gr.Info(picture.note)
-        picture.image.info = {"name": Path(payload.orig_name or "photo.jpg").name}
+        picture.image.info["name"] = Path(payload.orig_name or "photo.jpg").name
         return picture.image
     from collections.abc import Callable, Sequence
     from typing import TYPE_CHECKING, Any, Literal

@@ -128,7 +128,7 @@ def choices(lab: Lab, mine: Gallery | None) -> list[tuple[str, str]]:
 
 
 def thumbnail(path: str, side: int = THUMBNAIL) -> PIL.Image.Image:
-    return door.thumbnail(door.read(path).image, side)
+    return door.read(path, side).image
 
 
 def _unpacked(files: list[str], folder: Path) -> dict[Path, str]:

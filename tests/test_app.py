@@ -7,6 +7,10 @@ import time
 
 import pytest
 
+import app
+from core import images
+from core.fifo import FifoSemaphore
+from core.settings import Settings
 from tests.app_fixture import free_port
 from tests.test_architecture import ROOT
 
@@ -18,9 +22,15 @@ def test_ctrl_c_ends_it_quietly(seconds):
     heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a shell's background jobs ignore it
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard
-    ) as app:
-        assert f"http://127.0.0.1:{port}" in app.stdout.readline()
+    ) as running:
+        assert f"http://127.0.0.1:{port}" in running.stdout.readline()
         time.sleep(seconds)
-        app.send_signal(signal.SIGINT)
-        _, errors = app.communicate(timeout=20)
-    assert (app.returncode, errors) == (0, "")
+        running.send_signal(signal.SIGINT)
+        _, errors = running.communicate(timeout=20)
+    assert (running.returncode, errors) == (0, "")
+
+
+def test_the_bound_on_decoded_pixels_is_the_settings(monkeypatch):
+    monkeypatch.setattr(images, "_decoding", FifoSemaphore(1))
+    app.open_lab(Settings(device="cpu", pixels_mb=7))
+    assert images._decoding.free == 7 * 2**20

@@ -4,12 +4,11 @@ import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
-from core.engine import Engine
 from tests.raw import DEFAULTS, Raw
+from tests.waiting import until
 
 USERS = 30
 
@@ -25,25 +24,24 @@ class Watch:
 
 
 @pytest.fixture
-def device(monkeypatch):
-    watch, lease = Watch(), Engine.lease
+def device(monkeypatch, app_lab):
+    watch, engine = Watch(), app_lab.models.engine
+    on_device = engine._on_device
 
-    @contextmanager
-    def watched(engine, key, load):
-        with lease(engine, key, load) as model:
+    def watched(*args):
+        with watch.lock:
+            watch.inside += 1
+            watch.entries += 1
+            watch.most = max(watch.most, watch.inside)
+        try:
+            watch.may_go.wait(20)
+            time.sleep(0.01)
+            return on_device(*args)
+        finally:
             with watch.lock:
-                watch.inside += 1
-                watch.entries += 1
-                watch.most = max(watch.most, watch.inside)
-            try:
-                watch.may_go.wait(20)
-                time.sleep(0.01)
-                yield model
-            finally:
-                with watch.lock:
-                    watch.inside -= 1
+                watch.inside -= 1
 
-    monkeypatch.setattr(Engine, "lease", watched)
+    monkeypatch.setattr(engine, "_on_device", watched)
     yield watch
     watch.may_go.set()
 
@@ -52,13 +50,6 @@ def device(monkeypatch):
 def raw(url):
     with Raw(url) as client:
         yield client
-
-
-def until(condition, seconds=15):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.02)
 
 
 def test_thirty_at_once_are_answered_and_none_crossed(url, raw, device):

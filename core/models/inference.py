@@ -48,12 +48,16 @@ class Models:
         name: str,
         method: str,
         items: Sequence[Any],
-        batch: int,
+        most: int,
         on_step: OnStep | None = None,
         stop: threading.Event | None = None,
+        given: tuple[Any, ...] = (),
     ) -> Iterator[Any]:
-        """`model.method(items)` in batches, yielding each batch's result. Raises Stopped between batches once `stop` is set."""
-        return self.engine.map(self.key(name), self.catalog.loader(name), method, items, batch, on_step, stop)
+        """`model.method(*given, items)` in batches of at most `most`, yielding each batch's result: see `Engine.map`. Raises
+        Stopped between batches once `stop` is set."""
+        if not hasattr(self.catalog.adapter(name), method):
+            raise unable(name)
+        return self.engine.map(self.key(name), self.catalog.loader(name), method, items, most, on_step, stop, given)
 
     def lease(self, name: str) -> AbstractContextManager[Any]:
         """The adapter itself, loaded if need be, safe from eviction inside the block. Does not wait for the device."""
@@ -107,7 +111,8 @@ class Models:
         self.catalog.need(name, DualEncoder)
         groups = [[clean_text(text) for text in texts] for texts in groups]
         if issubclass(self.catalog.adapter(name), CausalText):
-            vectors = self.call(name, "embed_continuations", groups).numpy()
+            parts = self.map(name, "embed_continuations", groups, len(groups))
+            vectors = np.concatenate([part.numpy() for part in parts])
         else:
             vectors = self.embed_texts(name, [text for texts in groups for text in texts])
         return np.split(vectors, np.cumsum([len(texts) for texts in groups])[:-1])
@@ -125,11 +130,17 @@ class Models:
 
         return {part: torch.from_numpy(value) for part, value in known.items()}
 
-    def match(self, name: str, pairs: Sequence[tuple[Image, str]], on_step: OnStep | None = None) -> list[float]:
+    def match(
+        self,
+        name: str,
+        pairs: Sequence[tuple[Image, str]],
+        on_step: OnStep | None = None,
+        stop: threading.Event | None = None,
+    ) -> list[float]:
         """The probability, 0..1, that each text describes its image, for models that read both together."""
         self.catalog.need(name, Matcher)
         pairs = [(image, clean_text(text)) for image, text in pairs]
-        batches = self.map(name, "match", pairs, PAIR_BATCH, on_step)
+        batches = self.map(name, "match", pairs, PAIR_BATCH, on_step, stop)
         return [float(value) for batch in batches for value in batch]
 
     def _cache_tail(self, name: str, method: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
-"""The door for pictures, against shared/design's list of bad input (faults 1 to 9)."""
+"""Reading images: the list of bad input, what is kept of large ones, and how much memory that takes."""
 
 import io
 import struct
+import threading
 import zlib
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from PIL import Image
 
 from core import images
-from core.errors import UserError
+from core.errors import Stopped, UserError
+from core.fifo import FifoSemaphore
+from tests.waiting import until
 
 
 def encode(image, file_format, **options):
@@ -118,3 +121,137 @@ def test_equal_pixels_have_equal_keys_whatever_the_file(photo):
     assert keys == {images.pixel_key(photo)}
     assert images.pixel_key(photo) != images.pixel_key(photo.transpose(Image.Transpose.ROTATE_180))
     assert images.pixel_key(Image.new("RGB", (2, 8))) != images.pixel_key(Image.new("RGB", (8, 2)))
+
+
+def test_an_animation_cut_off_anywhere_gives_a_picture_or_a_plain_refusal(photo):
+    """Pillow raises IndexError and struct.error, too, when it counts the frames of such a file."""
+    frames = [photo.transpose(turn) for turn in Image.Transpose]
+    raw = encode(photo, "GIF", save_all=True, append_images=frames, duration=50)
+    read = 0
+    for cut in range(0, len(raw), 7):
+        try:
+            assert images.read(raw[:cut]).image.size == photo.size
+            read += 1
+        except UserError as error:
+            assert "picture" in str(error)  # noqa: PT017
+    assert 0 < read < len(raw) // 7
+
+
+@pytest.mark.parametrize("side", [None, 128])
+@pytest.mark.parametrize(("mode", "file_format", "options"), [("RGB", "PNG", {}), ("RGB", "JPEG", {"quality": 95}), ("RGB", "JPEG", {"progressive": True}), ("P", "PNG", {}), ("P", "GIF", {}), ("L", "JPEG", {}), ("RGB", "WEBP", {}), ("CMYK", "JPEG", {})])  # fmt: skip
+def test_a_large_picture_is_scaled_down_and_its_size_is_told(mode, file_format, options, side, monkeypatch):
+    monkeypatch.setattr(images, "KEPT_PIXELS", 200 * 200)
+    monkeypatch.setattr(images, "STRIP_PIXELS", 5_000)  # many strips
+    large = Image.radial_gradient("L").resize((1000, 500)).convert(mode)
+    picture = images.read(encode(large, file_format, **options), side)
+    assert picture.size == images.original_size(picture.image) == (1000, 500)
+    assert picture.image.size == ((282, 141) if side is None else (128, 64))
+    expected = np.asarray(large.convert("RGB").resize(picture.image.size, Image.Resampling.LANCZOS), float)
+    assert np.abs(np.asarray(picture.image, float) - expected).mean() < 4
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16"])
+def test_strips_of_other_modes_fit_together(mode, monkeypatch):
+    monkeypatch.setattr(images, "KEPT_PIXELS", 100 * 100)
+    monkeypatch.setattr(images, "STRIP_PIXELS", 700)
+    if mode == "I;16":
+        ramp = np.linspace(0, 65535, 601 * 401).reshape(401, 601)
+        large, expected = Image.fromarray(ramp.astype(np.uint16)), ramp / 257
+    else:
+        shape = Image.linear_gradient("L").resize((601, 401))
+        large = Image.new(mode, (601, 401), "black")
+        large.putalpha(shape)
+        expected = 255 - np.asarray(shape, float)
+    small = images.read(encode(large, "PNG")).image
+    assert small.size == (122, 81)
+    wanted = np.asarray(Image.fromarray(expected.astype(np.float32)).resize(small.size, Image.Resampling.BOX))
+    assert np.abs(np.asarray(small, float)[..., 0] - wanted).max() < 8
+
+
+def test_what_is_small_enough_keeps_every_pixel(photo):
+    picture = images.read(encode(photo, "PNG"))
+    assert np.array_equal(np.asarray(picture.image), np.asarray(photo))
+    assert picture.size == photo.size
+    assert images.read(picture.image).image is picture.image, "what was read is not read again"
+
+
+def test_the_size_that_is_told_is_that_of_the_upright_picture(photo, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = images.read(encode(photo.resize((600, 400)), "JPEG", exif=exif))
+    assert turned.size == images.original_size(turned.image) == (400, 600)
+    monkeypatch.setattr(images, "KEPT_PIXELS", 60 * 40)
+    small = images.read(encode(photo.resize((600, 400)), "PNG", exif=exif))
+    assert (small.size, small.image.size) == ((400, 600), (40, 60))
+    upright = photo.transpose(Image.Transpose.ROTATE_270)
+    assert np.abs(np.asarray(small.image, float) - np.asarray(upright)).mean() < 30
+    assert images.original_size(images.read(small.image).image) == (400, 600)
+
+
+def test_the_note_stays_with_the_picture(photo):
+    animated = encode(photo, "GIF", save_all=True, append_images=[Image.new("RGB", photo.size, "red")])
+    picture = images.read(animated)
+    assert images.note(picture.image) == picture.note == images.read(picture.image).note
+    assert images.note(images.read(encode(photo, "PNG")).image) == images.note(photo) == ""
+
+
+def test_a_list_is_read_a_few_at_a_time(tmp_path, photo, monkeypatch):
+    read, seen = images.read, []
+    monkeypatch.setattr(images, "read", lambda source, stop: seen.append(source) or read(source))
+    paths = [tmp_path / f"{n}.png" for n in range(10)]
+    for path in paths[:9]:
+        photo.save(path)
+    paths[9].write_bytes(b"no picture")
+    batches = images.read_batches(paths)
+    assert seen == []
+    assert len(next(batches)) == len(seen) == images.BATCH
+    assert len(next(batches)) == images.BATCH
+    with pytest.raises(UserError, match="Picture 10: This file is not a picture"):
+        next(batches)
+
+
+@pytest.fixture
+def room(monkeypatch):
+    """A bound of this test's own."""
+    semaphore = FifoSemaphore(8 * 60 * 40)
+    monkeypatch.setattr(images, "_decoding", semaphore)
+    return semaphore
+
+
+def test_as_many_are_decoded_at_once_as_there_is_room_for(room, photo, monkeypatch):
+    raw, inside, most, go_on = encode(photo, "PNG"), [], [], threading.Event()
+    normalise = images._normalised
+
+    def slowly(image, target):
+        inside.append(1)
+        most.append(len(inside))
+        go_on.wait(15)
+        inside.pop()
+        return normalise(image, target)
+
+    monkeypatch.setattr(images, "_normalised", slowly)
+    threads = [threading.Thread(target=images.read, args=(raw,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    until(lambda: room.waiting == 3)
+    go_on.set()
+    for thread in threads:
+        thread.join(15)
+    assert most == [1, 1, 1, 1]
+    assert room.free == 8 * 60 * 40
+
+
+def test_who_waits_for_room_can_stop_and_one_that_is_too_large_comes_alone(room, photo):
+    stop = threading.Event()
+    stop.set()
+    with room, pytest.raises(Stopped):
+        images.read(encode(photo, "PNG"), stop=stop)
+    assert images.read(encode(photo.resize((90, 80)), "PNG")).size == (90, 80)
+
+
+def test_room_is_given_back_by_a_damaged_one(room, photo):
+    raw = encode(photo, "PNG")
+    for cut in (len(raw) // 2, len(raw) // 3):
+        with pytest.raises(UserError, match="damaged"):
+            images.read(raw[:cut])
+    assert (room.free, room.waiting) == (8 * 60 * 40, 0)

@@ -23,11 +23,21 @@ def test_help_explains_every_flag(capsys):
         Settings.from_args(["--help"])
     text = capsys.readouterr().out
     assert done.value.code == 0
-    for flag in ("--host", "--port", "--models FOLDER", "--profile {embedded,hub}", "--device", "--galleries"):
+    for flag in (
+        "--host",
+        "--port",
+        "--models FOLDER",
+        "--profile {embedded,hub}",
+        "--device",
+        "--galleries",
+        "--pixels-mb",
+    ):
         assert flag in text
 
 
-@pytest.mark.parametrize("flags", [["--port", "99999"], ["--models", "/no/such/folder"], ["--profile", "best"]])
+@pytest.mark.parametrize(
+    "flags", [["--port", "99999"], ["--models", "/no/such/folder"], ["--profile", "best"], ["--pixels-mb", "0"]]
+)
 def test_nonsense_is_refused_at_the_start(flags, capsys):
     with pytest.raises(SystemExit) as done:
         Settings.from_args(flags)
