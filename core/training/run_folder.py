@@ -56,11 +56,15 @@ class RunFolder:
         return self.path / "log.txt"
 
     def request(self) -> Request:
-        """Raises UserError where there is none."""
+        """Raises UserError where there is none, or one that no run ever wrote."""
         try:
-            return Request(**self._read("request.json"))
+            request = Request(**self._read("request.json"))
         except TypeError:
             raise self._unreadable("request.json") from None
+        texts = (request.objective, request.data, request.base, request.name)
+        if not (all(isinstance(text, str) for text in texts) and isinstance(request.settings, dict)):
+            raise self._unreadable("request.json")
+        return request
 
     def ask(self, request: Request, examples: Iterable[Example]) -> None:
         """Lay a new folder out, with the pictures in it: what they came from may be deleted before the run ends.
@@ -104,8 +108,10 @@ class RunFolder:
             (self.path / "process.json").unlink(missing_ok=True)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Reports in order of their steps; a line that was cut off is left out."""
-        return self._lines("metrics.jsonl")
+        """Reports in order of their steps, numbers all; a line that was cut off is left out."""
+        rows = [row for row in self._lines("metrics.jsonl") if isinstance(row, dict)]
+        numbers = [{name: value for name, value in row.items() if isinstance(value, int | float)} for row in rows]
+        return [row for row in numbers if "step" in row]
 
     def report(self, row: Mapping[str, Any]) -> None:
         if self.writes:

@@ -13,7 +13,7 @@ from gradio.components import Component
 
 from core import images as door
 from core.models.family import EMBEDDED
-from core.training import OBJECTIVES, all_objectives, need_base
+from core.training import OBJECTIVES, all_objectives, find_objective, need_base
 from core.training.data import loading as sets
 from core.training.data.example import Example
 from core.training.run_folder import Request
@@ -125,7 +125,8 @@ def build(lab: base.Lab) -> Start:
 
 def told(example: Example, objective: str) -> str:
     """What an example says of its picture to an objective, in one line."""
-    needs = OBJECTIVES.get(objective).needs
+    kind = find_objective(objective)
+    needs = kind.needs if kind else ("text", "question", "answer", "label")
     return " ".join(getattr(example, name) for name in needs if name not in ("image", "mask"))
 
 

@@ -23,7 +23,7 @@ from typing import Any
 
 from core.errors import UserError
 from core.models import hub
-from core.training import OBJECTIVES, all_objectives
+from core.training import OBJECTIVES, all_objectives, find_objective
 from core.training.data.example import Example
 from core.training.data.loading import check, split
 from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, Request, RunFolder
@@ -142,6 +142,7 @@ class Runs:
                 return
             if run.state == FINISHED:
                 raise UserError("This run is finished. Clone it with more steps to train for longer.")
+            OBJECTIVES.get(run.objective)  # before anything is written: its file may be gone
             self._refuse_second(running)
             self._table.give(id, Process.own())
             self.folder(id).say(RUNNING, stage="starting")
@@ -226,9 +227,9 @@ class Runs:
         except UserError as error:  # damaged, or only just being laid out
             request = Request(row.objective, "", name=row.name)
             status = {"state": "" if self._trains(row) else FAILED, "reason": str(error)}
-        state = status.get("state", "")
+        state, missing = status.get("state", ""), self._missing(request)
         if state not in OVER:
-            state = RUNNING if self._trains(row) else INTERRUPTED
+            state = RUNNING if self._trains(row) else FAILED if missing else INTERRUPTED
         metrics = folder.metrics()
         return Run(
             row.id,
@@ -240,9 +241,18 @@ class Runs:
             row.created,
             state,
             str(status.get("stage", "starting")) if state == RUNNING else "",
-            str(status.get("reason", "")) if state != RUNNING else "",
-            int(metrics[-1].get("step", 0)) if metrics else 0,
-            int(request.settings.get("steps", 0)),
+            " ".join(filter(None, (str(status.get("reason", "")), missing))) if state != RUNNING else "",
+            int(metrics[-1]["step"]) if metrics else 0,
+            steps if isinstance(steps := request.settings.get("steps"), int) else 0,
+        )
+
+    def _missing(self, request: Request) -> str:
+        """Why nothing more can be done with a run, in a sentence; "" where its objective is there."""
+        if find_objective(request.objective):
+            return ""
+        return (
+            f"This lab has no objective called {request.objective[:80]!r} (any more). Put its file back to resume or "
+            f"clone the run; a model that it made can still be used, or delete the run."
         )
 
     def _running(self) -> Row | None:
