@@ -15,9 +15,10 @@ from core import images as door
 from core.models.family import EMBEDDED
 from core.training import OBJECTIVES, all_objectives, find_objective, need_base
 from core.training.data import loading as sets
+from core.training.data.check import check
 from core.training.data.example import Example
-from core.training.run_folder import Request
-from core.training.supervisor.runs import Run
+from core.training.request import Request
+from core.training.supervisor.listing import Run
 from tabs import _base as base
 from tabs import _galleries
 from tabs.admin.form import Form
@@ -74,7 +75,7 @@ def build(lab: base.Lab) -> Start:
         where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
         archive = Path(values[file]) if values[file] else None
         rows, step = int(values[count] or sets.SCENES), base.stepper(progress, "Making the data ready")
-        return where, sets.load(where, Path(into), lab.store, archive, rows, runs=runs, on_step=step)
+        return where, sets.load(sets.Source(where, archive, rows), Path(into), lab.store, runs, step)
 
     @base.safe
     def looked(
@@ -83,9 +84,9 @@ def build(lab: base.Lab) -> Start:
     ) -> tuple[Any, ...]:
         objective, _ = form.read(values)
         with TemporaryDirectory(prefix="vlm-lab-look-") as folder:
-            found = sets.check(examples(values, folder, progress)[1], OBJECTIVES.get(objective))
-            shown = [(door.thumbnail(one.picture(), SIDE), told(one, objective)) for one in found.shown(SHOWN)]
-        return found.told(), shown
+            found = check(examples(values, folder, progress)[1], OBJECTIVES.get(objective))
+            shown = [(door.thumbnail(one.picture(), SIDE), told(one, objective)) for one in found.samples(SHOWN)]
+        return found.summary(), shown
 
     @base.safe
     def begun(

@@ -15,7 +15,8 @@ from core.explain import curves
 from core.training import find_objective
 from core.training.data.example import Example
 from core.training.run_folder import RUNNING
-from core.training.supervisor.runs import Run, Runs
+from core.training.supervisor.listing import Run
+from core.training.supervisor.runs import Runs
 from tabs import _base as base
 from tabs.admin.start import SIDE, Start, told
 
