@@ -28,6 +28,11 @@ def need_base(models: Models, objective: str, base: str) -> None:
         raise UserError(f"{kind.title} cannot start from {base[:80]!r}. Choose: {', '.join(bases)}.")
 
 
+def find_objective(name: str) -> type[Objective] | None:
+    """None where there is none of that name (any more): a folder of runs may hold what another lab made."""
+    return next((objective for objective in all_objectives() if objective.name == name), None)
+
+
 def all_objectives() -> list[type[Objective]]:
     """In the order in which the article tells of them."""
     from core.training import objectives

@@ -93,22 +93,20 @@ def _run(args: argparse.Namespace) -> int:
 
 def _new(args: argparse.Namespace) -> int:
     from core.training import OBJECTIVES, all_objectives
-    from core.training.data.loading import check, load, split
-    from core.training.run_folder import Request, RunFolder
-    from core.training.supervisor.runs import clean_name
+    from core.training.data.check import check
+    from core.training.data.loading import Source, load
+    from core.training.request import Request, prepare
+    from core.training.run_folder import RunFolder
 
     all_objectives()
     objective = OBJECTIVES.get(args.objective)
     settings = dict(_setting(text) for text in args.set)
-    config, name = objective.Config.read(settings), clean_name(args.name or args.folder.name)
+    request = Request(args.objective, args.data, settings, args.base, args.name or args.folder.name)
+    source = Source(args.data, args.file, args.rows, objective.Config.read(settings).seed)
     with tempfile.TemporaryDirectory(prefix="vlm-lab-data-") as made:
-        examples = load(args.data, Path(made), _store(args.galleries), args.file, args.rows, config.seed)
-        found = check(examples, objective)
-        print(found.told())
-        split(len(found.usable), config)
-        RunFolder(args.folder).ask(
-            Request(args.objective, args.data, dataclasses.asdict(config), args.base, name), found.usable
-        )
+        examples = load(source, Path(made), _store(args.galleries))
+        print(check(examples, objective).summary())
+        RunFolder(args.folder).lay_out(prepare(request, examples))
     print(f"Now: python -m core.training {args.folder}")
     return 0
 

@@ -1,4 +1,4 @@
-"""Which checkpoints can be gone on from. The file `complete`, written last, lists the others with their sizes and digests: a
+"""Which checkpoints a run can go on from. The file `complete`, written last, lists the others with their sizes and digests: a
 checkpoint that was cut off while it was written, or damaged since, does not match it."""
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from hashlib import blake2b
 from pathlib import Path
 
 COMPLETE = "complete"
-BLOCK = 2**20
+BLOCK = 2**20  # bytes
 
 
-def seal(checkpoint: Path) -> None:
+def mark_complete(checkpoint: Path) -> None:
     """Call it when all its files are written."""
     part = checkpoint / f"{COMPLETE}.part"
-    part.write_text(json.dumps(_facts(checkpoint), indent=1))
+    part.write_text(json.dumps(_contents(checkpoint), indent=1))
     part.replace(checkpoint / COMPLETE)
 
 
-def intact(checkpoint: Path) -> bool:
+def is_complete(checkpoint: Path) -> bool:
     try:
-        said = json.loads((checkpoint / COMPLETE).read_text())
-        return bool(said) and said == _facts(checkpoint)
+        listed = json.loads((checkpoint / COMPLETE).read_text())
+        return bool(listed) and listed == _contents(checkpoint)
     except (OSError, ValueError):
         return False
 
@@ -32,24 +32,25 @@ def step_of(checkpoint: Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def intact_ones(folder: Path) -> list[Path]:
+def complete_ones(run: Path) -> list[Path]:
     """Oldest first."""
-    return [path for path in _all(folder) if intact(path)]
+    return [path for path in _all(run) if is_complete(path)]
 
 
-def sweep(folder: Path) -> None:
-    """Remove those that nothing can go on from: they only take room, and stand in the way of newer ones."""
-    for path in _all(folder):
-        if not intact(path):
+def remove_incomplete(run: Path) -> None:
+    """They only take room, and stand in the way of newer ones."""
+    for path in _all(run):
+        if not is_complete(path):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _all(folder: Path) -> list[Path]:
-    found = [path for path in folder.glob("checkpoint-*") if path.name.rpartition("-")[2].isdecimal()]
+def _all(run: Path) -> list[Path]:
+    found = [path for path in run.glob("checkpoint-*") if path.name.rpartition("-")[2].isdecimal()]
     return sorted(found, key=step_of)
 
 
-def _facts(checkpoint: Path) -> dict[str, list[int | str]]:
+def _contents(checkpoint: Path) -> dict[str, list[int | str]]:
+    """[bytes, digest] by file name."""
     files = sorted(path for path in checkpoint.iterdir() if path.is_file() and not path.name.startswith(COMPLETE))
     return {path.name: [path.stat().st_size, _digest(path)] for path in files}
 

@@ -1,48 +1,42 @@
 """A run's folder, which is the truth about it: what was asked, on which machine, what was measured, and what was kept.
 
 request.json      objective, data, base and settings       environment.json  versions and machine
-data.jsonl        the examples, one a line                 data/  their pictures
-process.json      which process trains, while one does     log.txt  what it printed, where the lab started it
-status.json       how far it is, or why it failed          metrics.jsonl     one line for each report
-checkpoint-N/     with a file `complete`, written last     predictions.json  before and after, on the same examples
-model/            what was trained, in save_pretrained form, with a model card
-features.safetensors  what the frozen parts saw of the examples
+data.jsonl        the examples, one a line                 data/             their pictures
+split.json        which examples are held out              log.txt           what it printed, where the lab started it
+process.json      which process trains, while one does     cancel            there when it is to stop
+status.json       state, and the reason of a failure       progress.json     its stage, how far it is, when it last wrote
+metrics.jsonl     one line for each report                 predictions.json  before and after, on the same examples
+features/         what the frozen parts made of the data   base.json         where a local base lies, seen from here
+checkpoint-N/     with a file `complete`, written last
+model/            what was trained, in save_pretrained form, with a model card; it alone is given away
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from core.errors import UserError
-from core.models.family import EMBEDDED
 from core.training import checkpoints
 from core.training.data.example import Example
+from core.training.data.split import Split, split_by_row
+from core.training.request import Prepared, Request
 from core.training.supervisor.process import Process
 
+log = logging.getLogger(__name__)
 RUNNING, FINISHED, CANCELLED, FAILED, INTERRUPTED = "running", "finished", "cancelled", "failed", "interrupted"
 
 
-@dataclass(frozen=True)
-class Request:
-    """`data` says where the examples came from, `base` which checkpoint is trained further; `settings` are the
-    objective's."""
-
-    objective: str
-    data: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    base: str = EMBEDDED
-    name: str = ""
-
-
 class RunFolder:
-    """Without `writes` all that a run notes down is left out: of several processes that train together, one writes."""
+    """Without `writes` nothing is written: of several processes that train together, one writes. Methods that read raise
+    UserError where a file that must be there is missing or was not written by a run."""
 
     def __init__(self, path: Path, writes: bool = True) -> None:
         self.path, self.writes = path, writes
@@ -55,36 +49,64 @@ class RunFolder:
     def log(self) -> Path:
         return self.path / "log.txt"
 
-    def request(self) -> Request:
-        """Raises UserError where there is none."""
-        try:
-            return Request(**self._read("request.json"))
-        except TypeError:
-            raise self._unreadable("request.json") from None
-
-    def ask(self, request: Request, examples: Iterable[Example]) -> None:
-        """Lay a new folder out, with the pictures in it: what they came from may be deleted before the run ends.
+    def lay_out(self, prepared: Prepared) -> None:
+        """Make the folder, with the pictures in it: what they came from may be deleted before the run ends.
 
         Raises UserError where there is something in the folder already, or a picture is gone."""
         self.path.mkdir(parents=True, exist_ok=True)
         if any(self.path.iterdir()):
             raise UserError(f"There is a folder {self.path.name!r} already. Choose another for a new run.")
-        keep = _Pictures(self.path)
-        rows = [replace(example, image=keep(example.image), mask=keep(example.mask)) for example in examples]
+        keep = _PictureFiles(self.path)
+        rows = [replace(one, image=keep(one.image), mask=keep(one.mask)) for one in prepared.examples]
         self.write("data.jsonl", "".join(json.dumps(asdict(row)) + "\n" for row in rows))
-        self.write("request.json", json.dumps(asdict(request), indent=1))
+        self.write("split.json", json.dumps(asdict(prepared.split)))
+        self.write("request.json", json.dumps(asdict(prepared.request), indent=1))
+
+    def request(self) -> Request:
+        try:
+            request = Request(**self._read("request.json"))
+        except TypeError:
+            raise self._unreadable("request.json") from None
+        texts = (request.objective, request.data, request.base, request.name)
+        if not (all(isinstance(text, str) for text in texts) and isinstance(request.settings, dict)):
+            raise self._unreadable("request.json")
+        return request
 
     def examples(self) -> list[Example]:
-        """With whole paths; they are kept as seen from the folder, so that it can be moved."""
-        found = [Example(**row) for row in self._lines("data.jsonl")]
-        return [replace(row, image=self._whole(row.image), mask=self._whole(row.mask)) for row in found]
+        """With whole paths; in the file they are relative to the folder, so that it can be moved."""
+        try:
+            rows = [Example(**row) for row in self._lines("data.jsonl")]
+        except TypeError:
+            raise self._unreadable("data.jsonl") from None
+        return [self._whole(row) for row in rows]
+
+    def split(self, rows: int, held_out: float, seed: int) -> Split:
+        """The split that the run began with, of `rows` examples. A folder of before there was a split.json goes on with the
+        rule of that time, by `held_out` and `seed`."""
+        if not (self.path / "split.json").exists():
+            return split_by_row(rows, held_out, seed)
+        try:
+            split = Split(**self._read("split.json"))
+            fits = sorted([*split.train, *split.held_out]) == list(range(rows))
+        except TypeError:
+            fits = False
+        if not fits:
+            raise UserError(
+                f"split.json of the run {self.path.name!r} does not fit its {rows} examples. Start a new run."
+            )
+        return split
 
     def status(self) -> dict[str, Any]:
         """`state` and, where there is one, a `reason`; of a run that never began, nothing."""
         return self._read("status.json") if (self.path / "status.json").exists() else {}
 
-    def say(self, state: str, **more: Any) -> None:
-        self.write("status.json", json.dumps({"state": state, **more}))
+    def write_status(self, state: str, **more: Any) -> None:
+        """Only when the state changes: that trained models come and go is read off this file's time."""
+        status = {"state": state, **more}
+        with suppress(UserError):
+            if self.status() == status:
+                return
+        self.write("status.json", json.dumps(status))
 
     def process(self) -> Process | None:
         """The one that trains here, or that did when it was killed."""
@@ -92,50 +114,58 @@ class RunFolder:
             return Process(**self._read("process.json"))
         return None
 
-    def hold(self) -> None:
+    def claim(self) -> None:
         """Let this process be the one that trains here. Raises UserError while another does."""
         other, own = self.process(), Process.own()
-        if self.writes and other and other.lives and other.pid != own.pid:
+        if self.writes and other and other.alive and other.pid != own.pid:
             raise UserError("Another process is training this run already. Wait until it ends, or cancel it.")
         self.write("process.json", json.dumps(asdict(own)))
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         if self.writes:
             (self.path / "process.json").unlink(missing_ok=True)
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Reports in order of their steps; a line that was cut off is left out."""
-        return self._lines("metrics.jsonl")
+        """Reports in order of their steps, numbers all; a line that was cut off is left out."""
+        rows = [row for row in self._lines("metrics.jsonl") if isinstance(row, dict)]
+        numbers = [{name: value for name, value in row.items() if isinstance(value, int | float)} for row in rows]
+        return [row for row in numbers if "step" in row]
 
-    def report(self, row: Mapping[str, Any]) -> None:
+    def append_metrics(self, row: Mapping[str, Any]) -> None:
         if self.writes:
             with (self.path / "metrics.jsonl").open("a") as file:
                 file.write(json.dumps(row) + "\n")
 
-    def forget_after(self, step: int) -> None:
-        """Reports of updates that a resumed run makes again."""
+    def truncate_metrics(self, step: int) -> None:
+        """Drop the reports after this update: a resumed run makes those updates again."""
         kept = [row for row in self.metrics() if row["step"] <= step]
         self.write("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
 
     def predictions(self) -> dict[str, Any]:
         return self._read("predictions.json") if (self.path / "predictions.json").exists() else {}
 
+    def write_predictions(self, when: str, examples: Sequence[Example], predicted: Sequence[str]) -> None:
+        """Beside those of another time, of the same examples."""
+        rows = [asdict(example) for example in examples]
+        whole = {"examples": rows, **self.predictions(), when: list(predicted)}
+        self.write("predictions.json", json.dumps(whole, indent=1))
+
     def environment(self) -> dict[str, Any]:
         return self._read("environment.json") if (self.path / "environment.json").exists() else {}
 
     def checkpoints(self) -> list[Path]:
         """Those that are complete and undamaged, oldest first. Reads them through."""
-        return checkpoints.intact_ones(self.path)
+        return checkpoints.complete_ones(self.path)
 
-    def seal(self, step: int) -> None:
+    def mark_complete(self, step: int) -> None:
         """The checkpoint of this step is written."""
         if self.writes:
-            checkpoints.seal(self.path / f"checkpoint-{step}")
+            checkpoints.mark_complete(self.path / f"checkpoint-{step}")
 
-    def sweep(self) -> None:
+    def remove_incomplete(self) -> None:
         """Remove checkpoints that are not whole."""
         if self.writes:
-            checkpoints.sweep(self.path)
+            checkpoints.remove_incomplete(self.path)
 
     @property
     def cancelled(self) -> bool:
@@ -154,13 +184,15 @@ class RunFolder:
         part.write_text(text, encoding="utf-8")
         os.replace(part, self.path / name)
 
-    def _whole(self, path: str) -> str:
-        return str(self.path / path) if path else ""
+    def _whole(self, row: Example) -> Example:
+        image, mask = (str(self.path / path) if path else "" for path in (row.image, row.mask))
+        return replace(row, image=image, mask=mask)
 
     def _read(self, name: str) -> dict[str, Any]:
         try:
             found = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            log.info("%s of run %s: %r", name, self.path.name, error)
             raise self._unreadable(name) from None
         if not isinstance(found, dict):
             raise self._unreadable(name)
@@ -169,7 +201,7 @@ class RunFolder:
     def _unreadable(self, name: str) -> UserError:
         return UserError(f"The run {self.path.name!r} has no readable {name}.")
 
-    def _lines(self, name: str) -> list[dict[str, Any]]:
+    def _lines(self, name: str) -> list[Any]:
         path, rows = self.path / name, []
         for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
             try:
@@ -179,17 +211,17 @@ class RunFolder:
         return rows
 
 
-class _Pictures:
+class _PictureFiles:
     """Takes pictures into `run`/data, each once: linked where the disk is the same, which costs no room, else copied."""
 
     def __init__(self, run: Path) -> None:
-        self.run, self.taken = run, dict[str, str]()
+        self.run, self.names = run, dict[str, str]()
 
     def __call__(self, path: str) -> str:
-        """The picture's path as seen from the run's folder; "" stays "". Raises UserError when it is gone."""
-        if path and path not in self.taken:
+        """The picture's path relative to the run's folder; "" stays "". Raises UserError when it is gone."""
+        if path and path not in self.names:
             suffix = Path(path).suffix.lower()
-            name = f"data/{len(self.taken):05d}{suffix if suffix[1:].isalnum() else ''}"
+            name = f"data/{len(self.names):05d}{suffix if suffix[1:].isalnum() else ''}"
             (self.run / "data").mkdir(exist_ok=True)
             source = Path(path).resolve()  # a link itself would be linked to, not its picture
             if not source.is_file():
@@ -198,5 +230,5 @@ class _Pictures:
                 os.link(source, self.run / name)
             except OSError:
                 shutil.copyfile(source, self.run / name)
-            self.taken[path] = name
-        return self.taken.get(path, "")
+            self.names[path] = name
+        return self.names.get(path, "")

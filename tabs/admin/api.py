@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.models.family import EMBEDDED
 from core.training import need_base
 from core.training.data import loading as sets
-from core.training.run_folder import Request
+from core.training.request import Request
 from tabs._lab import Lab
 from web.errors import translate_errors
 
@@ -32,7 +32,7 @@ def build(lab: Lab) -> None:
         settings = _settings(config_json)
         need_base(lab.models, str(objective), str(model))
         with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
-            examples = sets.load(str(data), Path(folder), lab.store, runs=runs)
+            examples = sets.load(sets.Source(str(data)), Path(folder), lab.store, runs)
             return runs.start(Request(str(objective), str(data), settings, str(model), str(name)), examples)
 
     @translate_errors

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 from gradio.components import Component
 
+from core.errors import UserError
+
 if TYPE_CHECKING:
     from core.training.objective import Objective
 
@@ -50,7 +52,9 @@ class Form:
         return name, {field: values[component] for field, component in self.fields.get(name, {}).items()}
 
     def filled(self, name: str, settings: Mapping[str, Any]) -> dict[Component, Any]:
-        """Updates that show an objective with these settings."""
+        """Updates that show an objective with these settings. Raises UserError where there is no such objective (any more)."""
+        if name not in self.fields:
+            raise UserError(f"This lab has no objective called {name[:80]!r} (any more), so the run cannot be cloned.")
         shown: dict[Component, Any] = {self.choice: name}
         for field, component in self.fields[name].items():
             if field in settings:

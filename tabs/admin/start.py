@@ -13,11 +13,12 @@ from gradio.components import Component
 
 from core import images as door
 from core.models.family import EMBEDDED
-from core.training import OBJECTIVES, all_objectives, need_base
+from core.training import OBJECTIVES, all_objectives, find_objective, need_base
 from core.training.data import loading as sets
+from core.training.data.check import check
 from core.training.data.example import Example
-from core.training.run_folder import Request
-from core.training.supervisor.runs import Run
+from core.training.request import Request
+from core.training.supervisor.listing import Run
 from tabs import _galleries
 from tabs._jobs import stepper
 from tabs._lab import Lab
@@ -76,7 +77,7 @@ def build(lab: Lab) -> Start:
         where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
         archive = Path(values[file]) if values[file] else None
         rows, step = int(values[count] or sets.SCENES), stepper(progress, "Making the data ready")
-        return where, sets.load(where, Path(into), lab.store, archive, rows, runs=runs, on_step=step)
+        return where, sets.load(sets.Source(where, archive, rows), Path(into), lab.store, runs, step)
 
     @translate_errors
     def looked(
@@ -85,9 +86,9 @@ def build(lab: Lab) -> Start:
     ) -> tuple[Any, ...]:
         objective, _ = form.read(values)
         with TemporaryDirectory(prefix="vlm-lab-look-") as folder:
-            found = sets.check(examples(values, folder, progress)[1], OBJECTIVES.get(objective))
-            shown = [(door.thumbnail(one.picture(), SIDE), told(one, objective)) for one in found.shown(SHOWN)]
-        return found.told(), shown
+            found = check(examples(values, folder, progress)[1], OBJECTIVES.get(objective))
+            shown = [(door.thumbnail(one.picture(), SIDE), told(one, objective)) for one in found.samples(SHOWN)]
+        return found.summary(), shown
 
     @translate_errors
     def begun(
@@ -127,7 +128,8 @@ def build(lab: Lab) -> Start:
 
 def told(example: Example, objective: str) -> str:
     """What an example says of its picture to an objective, in one line."""
-    needs = OBJECTIVES.get(objective).needs
+    kind = find_objective(objective)
+    needs = kind.needs if kind else ("text", "question", "answer", "label")
     return " ".join(getattr(example, name) for name in needs if name not in ("image", "mask"))
 
 

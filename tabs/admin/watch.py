@@ -12,10 +12,11 @@ import gradio as gr
 from core import images as door
 from core.errors import UserError
 from core.explain import curves
-from core.training import OBJECTIVES
+from core.training import find_objective
 from core.training.data.example import Example
 from core.training.run_folder import RUNNING
-from core.training.supervisor.runs import Run, Runs
+from core.training.supervisor.listing import Run
+from core.training.supervisor.runs import Runs
 from tabs._downloads import write_file
 from tabs._lab import Lab
 from tabs.admin.start import SIDE, Start, told
@@ -174,7 +175,8 @@ def _choices(runs: Runs) -> list[tuple[str, str]]:
 
 def _figure(run: Run, metrics: list[dict[str, Any]]) -> str:
     """The task's own figure, before and now."""
-    name = OBJECTIVES.get(run.objective).metric
+    objective = find_objective(run.objective)
+    name = objective.metric if objective else ""
     rows = [row[name] for row in metrics if name in row]
     return f"{name} {rows[0]:.3f} → {rows[-1]:.3f}" if rows else ""
 
@@ -183,7 +185,8 @@ def _figures(run: Run, metrics: list[dict[str, Any]]) -> list[str]:
     """The names of what the task measures, its own figure first."""
     names = dict.fromkeys(name for row in metrics for name in row)
     own = [name for name in names if name not in UNITS and not name.startswith(("eval_", "train_"))]
-    first = OBJECTIVES.get(run.objective).metric
+    objective = find_objective(run.objective)
+    first = objective.metric if objective else ""
     return sorted(own, key=lambda name: name != first)[:3]
 
 

@@ -70,13 +70,14 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
         return Maps(anchors, scale, self.config)
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
-        """Recall@1 among the held-out pairs, words to pictures and back."""
+        """Recall@1 in 0..1 among the held-out part, words to pictures and back. A picture is in it once, with all of its
+        captions; equal captions answer for each other's pictures, as in `retrieval.evaluate`."""
         found = learner.outputs(rows)
         images, texts = found["image"].cpu().numpy(), found["text"].cpu().numpy()
-        own = [[row] for row in range(len(images))]
+        pictures, pictures_of, captions_of = right_answers(examples)
         return {
-            "R@1": retrieval.recall(texts, images, own).at[1],
-            "R@1 pictures to words": retrieval.recall(images, texts, own).at[1],
+            "R@1": retrieval.recall(texts, images[pictures], pictures_of).at[1],
+            "R@1 pictures to words": retrieval.recall(images[pictures], texts, captions_of).at[1],
         }
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
@@ -92,6 +93,25 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
     def _call(self, method: str, *args: object) -> Tensor:
         found: Tensor = self.models.call(self.base, method, *args)
         return found.cpu().clone()  # the engine gives tensors that no gradient may pass
+
+
+def right_answers(examples: Sequence[Example]) -> tuple[list[int], list[list[int]], list[list[int]]]:
+    """(the row of each different picture; for each row which of those pictures its caption is true of; for each of those pictures
+    the rows whose captions are true of it)."""
+    row_of: dict[str, int] = {}
+    texts = [example.text.lower() for example in examples]
+    for row, example in enumerate(examples):
+        row_of.setdefault(example.image, row)
+    place_of = {picture: place for place, picture in enumerate(row_of)}
+    true_of: dict[str, set[int]] = {}
+    for example, text in zip(examples, texts, strict=True):
+        true_of.setdefault(text, set()).add(place_of[example.image])
+    pictures_of = [sorted(true_of[text]) for text in texts]
+    captions_of: list[list[int]] = [[] for _ in row_of]
+    for row, places in enumerate(pictures_of):
+        for place in places:
+            captions_of[place].append(row)
+    return list(row_of.values()), pictures_of, captions_of
 
 
 class Maps(Pairs):

@@ -77,15 +77,16 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
         """The share of hidden words that are found, and of pairs that are judged rightly: right and wrong ones count as
-        much."""
+        much. Where all texts say the same there are no wrong pairs, and nothing can be said of how pairs are judged."""
         assert isinstance(learner, Fusion)
         here = learner.here(rows)
         logits, right, _ = learner.hidden_words(here)
         own, wrong = learner.outputs(rows)["match"], learner.wrong_pairs(here)
-        return {
-            "match accuracy": float((own > 0).float().mean() + (wrong <= 0).float().mean().nan_to_num(1.0)) / 2,
-            "masked-word accuracy": float((logits.argmax(1) == right).float().mean()),
-        }
+        results = {"masked-word accuracy": float((logits.argmax(1) == right).float().mean())}
+        if len(wrong):
+            judged_rightly = (own > 0).float().mean() + (wrong <= 0).float().mean()
+            results = {"match accuracy": float(judged_rightly) / 2, **results}
+        return results
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
         """The text with what was found in place of the hidden words, and the probability of the match."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import psutil
 
-SAME = 1.0  # seconds; the clock that start times are told by is set right now and then
+CLOCK_TOLERANCE = 1.0  # seconds; the clock that start times are told by is set right now and then
 
 
 @dataclass(frozen=True)
@@ -22,17 +22,17 @@ class Process:
 
     @classmethod
     def of(cls, pid: int) -> Process:
-        """The one that has this id now; of one that has ended already, one that never lives."""
+        """The one that has this id now; of one that has ended already, one that is never alive."""
         try:
             return cls(pid, psutil.Process(pid).create_time())
         except psutil.Error:
             return cls(pid, 0.0)
 
     @property
-    def lives(self) -> bool:
+    def alive(self) -> bool:
         try:
             found = psutil.Process(self.pid)
-            same = abs(found.create_time() - self.started) < SAME
+            same = abs(found.create_time() - self.started) < CLOCK_TOLERANCE
             return bool(same and found.status() != psutil.STATUS_ZOMBIE)
-        except (psutil.Error, ValueError, OverflowError):
+        except (psutil.Error, TypeError, ValueError, OverflowError):  # ids and times of a damaged file, too
             return False

@@ -1,95 +1,74 @@
-"""All training runs of one place: started, watched, stopped, gone on with, compared and given away.
+"""All training runs of one place: started, watched, stopped, resumed, compared and given away.
 
-Each run is a folder (core/training/folder.py), which is the truth about it, and while it trains a process of its own, which
+Each run is a folder (core/training/run_folder.py), which is the truth about it, and while it trains a process of its own, which
 neither a closed page nor a restart of the app ends. `runs.sqlite` only lists them. One run trains at a time: there is one
 device, and two would take more than twice as long; who asks for another is told which one to wait for.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import shutil
-import subprocess
-import sys
-import threading
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from core.engine import OnStep
 from core.errors import UserError
 from core.models import hub
-from core.training import OBJECTIVES, all_objectives
+from core.training import OBJECTIVES
 from core.training.data.example import Example
-from core.training.data.loading import check, split
-from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, Request, RunFolder
-from core.training.supervisor.private import redacted, without_secrets
+from core.training.request import Request, prepare
+from core.training.run_folder import CANCELLED, FINISHED, RUNNING, RunFolder
+from core.training.supervisor.launch import Launcher
+from core.training.supervisor.listing import Run, describe, is_training
+from core.training.supervisor.private import redacted
 from core.training.supervisor.process import Process
 from core.training.supervisor.table import Row, Table, fingerprint
 
-ROOT = Path(__file__).parents[3]
-NAME_LENGTH = 1_000  # characters
-LOG_SHOWN = 20_000  # bytes
-OVER = (FINISHED, CANCELLED, FAILED)
-Compared = list[dict[str, Any]]
-Command = list[str]
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a list shows of a run. `created` in seconds since 1970, `state` as in core/training/folder.py; `stage` says what a
-    running one does, `reason` why one failed; `step` of `steps` updates are made."""
-
-    id: str
-    name: str
-    objective: str
-    data: str
-    base: str
-    settings: Mapping[str, Any]
-    created: float
-    state: str
-    stage: str = ""
-    reason: str = ""
-    step: int = 0
-    steps: int = 0
-
-
+log = logging.getLogger(__name__)
+LOG_TAIL = 20_000  # bytes of a log that are shown
 Listing = list[Run]
+Compared = list[dict[str, Any]]
 
 
 class Runs:
     """Share one; every method may be called from any thread, and by several apps over one place. `models` and `device` are
     what the processes are started with. Methods that take an id raise UserError where there is no such run."""
 
-    def __init__(self, place: Path, models: Path | None = None, device: str = "auto") -> None:
+    def __init__(
+        self, place: Path, models: Path | None = None, device: str = "auto", launcher: Launcher | None = None
+    ) -> None:
         self.place = place.expanduser().absolute()
-        self.models, self.device = models, device
+        self.launcher = launcher or Launcher(models, device)
         self._table = Table(self.place)
 
-    def start(self, request: Request, examples: Sequence[Example]) -> str:
+    def start(self, request: Request, examples: Sequence[Example], on_step: OnStep | None = None) -> str:
         """The id of a new run, training in a process of its own. Asked for once more while it trains, as by a double click,
         it is the same run. Raises UserError when the data or the settings will not do, and when another run trains."""
-        request, usable = _checked(self._traced(request), examples)
-        asked = fingerprint(request, usable)
-        with self._table.alone():
+        prepared = prepare(self._traced(request), examples, on_step)
+        wanted = fingerprint(prepared)
+        with self._table.exclusive():
             running = self._running()
-            if running and running.asked == asked:
+            if running and running.fingerprint == wanted:
                 return running.id
-            self._refuse_second(running)
-            row = self._table.add(_new_id(), request, asked, Process.own())
+            _refuse_second(running)
+            row = self._table.add(_new_id(), prepared.request, wanted, Process.own())
             folder = self._folder(row.id)
             folder.path.mkdir()
         try:
-            folder.ask(request, usable)
-            self._spawn(folder)
+            folder.lay_out(prepared)
+            self._table.set_process(row.id, self.launcher.start(folder))
         except Exception as error:
             shutil.rmtree(folder.path, ignore_errors=True)
             self._table.remove(row.id)
-            raise _plain(error) from None
+            raise _in_plain_words(error) from None
         return row.id
 
     def list(self) -> Listing:
@@ -99,10 +78,10 @@ class Runs:
             if path.parent.name not in known:
                 with suppress(UserError):
                     self._table.adopt(path.parent.name, RunFolder(path.parent).request(), path.stat().st_mtime)
-        return [self._run(row) for row in self._table.rows() if self._folder(row.id).path.is_dir()]
+        return [self._describe(row) for row in self._table.rows() if self._folder(row.id).path.is_dir()]
 
     def get(self, id: str) -> Run:
-        return self._run(self._row(id))
+        return self._describe(self._row(id))
 
     def show(self, id: str) -> dict[str, Any]:
         """All that is known of a run, as JSON: its row of the list, metrics, predictions, environment and the log's end."""
@@ -121,7 +100,7 @@ class Runs:
         if not path.exists():
             return ""
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - LOG_SHOWN))
+            file.seek(max(0, path.stat().st_size - LOG_TAIL))
             return redacted(file.read().decode("utf-8", "replace"))
 
     def folder(self, id: str) -> RunFolder:
@@ -135,22 +114,24 @@ class Runs:
         self.folder(id).cancel()
 
     def resume(self, id: str) -> None:
-        """Go on from the last good checkpoint. Raises UserError for a finished run, and when another one trains."""
-        with self._table.alone():
-            run, running = self.get(id), self._running()
+        """Go on from the last good checkpoint. Raises UserError for a finished run, for one whose objective is not there (any
+        more), and when another one trains."""
+        with self._table.exclusive():
+            run, running, folder = self.get(id), self._running(), self.folder(id)
             if running and running.id == id:
                 return
             if run.state == FINISHED:
                 raise UserError("This run is finished. Clone it with more steps to train for longer.")
-            self._refuse_second(running)
-            self._table.give(id, Process.own())
-            self.folder(id).say(RUNNING, stage="starting")
+            OBJECTIVES.get(run.objective)  # before anything is written
+            _refuse_second(running)
+            self._table.set_process(id, Process.own())
+            folder.write_status(RUNNING)
         try:
-            self.folder(id).cancel(False)
-            self._spawn(self.folder(id))
+            folder.cancel(False)
+            self._table.set_process(id, self.launcher.start(folder))
         except Exception as error:
-            self._table.give(id, None)
-            raise _plain(error) from None
+            self._table.set_process(id, None)
+            raise _in_plain_words(error) from None
 
     def compare(self, ids: Sequence[str]) -> Compared:
         """For each run its id, name and metrics, and those settings in which they are not all alike."""
@@ -170,13 +151,12 @@ class Runs:
 
     def delete(self, id: str) -> None:
         """Remove a run and all it made. Raises UserError while it trains."""
-        with self._table.alone():
+        with self._table.exclusive():
             row = self._row(id)
-            if self._trains(row):
+            if is_training(row, self._folder(id)):
                 raise UserError("This run is training. Cancel it first.")
-            path = self._folder(id).path
             gone = self.place / f".gone-{id}"  # out of sight at once, even if removing it is cut off
-            path.rename(gone)
+            self._folder(id).path.rename(gone)
             self._table.remove(id)
         shutil.rmtree(gone, ignore_errors=True)
 
@@ -200,72 +180,17 @@ class Runs:
             raise UserError("This run has no model yet. Let it finish, or cancel it and keep what it has.")
         return folder.model
 
-    def _spawn(self, folder: RunFolder) -> None:
-        """Start the process, and note in the table which one it is."""
-        with folder.log.open("ab") as log:
-            process = subprocess.Popen(
-                self._command(folder),
-                cwd=ROOT,
-                env={**without_secrets(), "PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl+C in the app's terminal is not for it
-            )
-        self._table.give(folder.path.name, Process.of(process.pid))
-        threading.Thread(target=process.wait, daemon=True).start()  # or it would stay in the system's list when it ends
-
-    def _command(self, folder: RunFolder) -> Command:
-        models = ["--models", str(self.models.absolute())] if self.models else []
-        return [sys.executable, "-m", "core.training", str(folder.path), "--device", self.device, *models]
-
-    def _run(self, row: Row) -> Run:
-        folder = self._folder(row.id)
-        try:
-            request, status = folder.request(), folder.status()
-        except UserError as error:  # damaged, or only just being laid out
-            request = Request(row.objective, "", name=row.name)
-            status = {"state": "" if self._trains(row) else FAILED, "reason": str(error)}
-        state = status.get("state", "")
-        if state not in OVER:
-            state = RUNNING if self._trains(row) else INTERRUPTED
-        metrics = folder.metrics()
-        return Run(
-            row.id,
-            row.name,
-            row.objective,
-            request.data,
-            request.base,
-            request.settings,
-            row.created,
-            state,
-            str(status.get("stage", "starting")) if state == RUNNING else "",
-            str(status.get("reason", "")) if state != RUNNING else "",
-            int(metrics[-1].get("step", 0)) if metrics else 0,
-            int(request.settings.get("steps", 0)),
-        )
-
     def _running(self) -> Row | None:
-        return next((row for row in self._table.rows() if self._trains(row)), None)
-
-    def _trains(self, row: Row) -> bool:
-        """Whether a process works on it: the one that was started here, or one that the shell started."""
-        folder = self._folder(row.id)
-        with suppress(UserError):
-            if folder.status().get("state") in OVER:
-                return False
-        return any(process is not None and process.lives for process in (row.process, folder.process()))
-
-    def _refuse_second(self, running: Row | None) -> None:
-        if running:
-            raise UserError(
-                f"{running.name!r} is training. Wait until it ends, or cancel it: one run trains at a time."
-            )
+        return next((row for row in self._table.rows() if is_training(row, self._folder(row.id))), None)
 
     def _traced(self, request: Request) -> Request:
         """Of the data of an earlier run, where that one had them from."""
         kind, _, id = request.data.partition(":")
         return replace(request, data=self.get(id).data) if kind == "run" else request
+
+    def _describe(self, row: Row) -> Run:
+        folder = self._folder(row.id)
+        return describe(row, folder, folder.metrics())
 
     def _row(self, id: str) -> Row:
         row = self._table.row(id)
@@ -277,29 +202,17 @@ class Runs:
         return RunFolder(self.place / id)
 
 
-def clean_name(name: str) -> str:
-    """One line of printable text, "run" where there is none. Names are for people: no path is made of them."""
-    name = " ".join("".join(c if c.isprintable() else " " for c in str(name)).split())
-    if len(name) > NAME_LENGTH:
-        raise UserError(f"Give the run a name of at most {NAME_LENGTH:,} characters.")
-    return name or "run"
-
-
-def _checked(request: Request, examples: Sequence[Example]) -> tuple[Request, list[Example]]:
-    """The request with every setting written out, so that it means the same when defaults change; and what can be used."""
-    all_objectives()
-    objective = OBJECTIVES.get(request.objective)
-    config = objective.Config.read(request.settings)
-    usable = check(examples, objective).usable
-    split(len(usable), config)
-    return replace(request, name=clean_name(request.name or request.objective), settings=asdict(config)), usable
+def _refuse_second(running: Row | None) -> None:
+    if running:
+        raise UserError(f"{running.name!r} is training. Wait until it ends, or cancel it: one run trains at a time.")
 
 
 def _new_id() -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(4)}"
 
 
-def _plain(error: Exception) -> Exception:
+def _in_plain_words(error: Exception) -> Exception:
     if isinstance(error, OSError):
+        log.warning("a run could not be started: %r", error)
         return UserError("The run could not be started: the disk is full, or its folder cannot be written.")
     return error

@@ -35,7 +35,7 @@ def environment(models: Models) -> dict[str, Any]:
     }
 
 
-def card(folder: RunFolder, objective: Objective) -> str:
+def model_card(folder: RunFolder, objective: Objective) -> str:
     """A model card: what it is, what it was trained on, and how good it was before and after."""
     request, rows = folder.request(), [row for row in folder.metrics() if "eval_loss" in row]
     names = [name for name in rows[-1] if name not in PACE]

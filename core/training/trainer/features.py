@@ -48,7 +48,7 @@ class _Seen(Example):
 
     def picture(self) -> Image:
         if self.folder is not None and self.place % EVERY == 0:
-            self.folder.say(RUNNING, stage=f"looking at the data: {self.place} of {self.of}")
+            self.folder.write_status(RUNNING, stage=f"looking at the data: {self.place} of {self.of}")
             if self.folder.cancelled:
                 raise Stopped
         return super().picture()

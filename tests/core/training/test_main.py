@@ -47,6 +47,7 @@ def test_a_run_is_laid_out_and_trained(tmp_path, capsys):
     folder = RunFolder(place)
     lines = (place / "data.jsonl").read_text().splitlines(keepends=True)
     folder.write("data.jsonl", "".join(lines[:20]))  # the rest would only take time
+    (place / "split.json").unlink()
     assert main([str(place), "--device", "cpu"]) == 0
     assert capsys.readouterr().out == "finished\n"
     assert folder.status()["state"] == "finished"

@@ -13,7 +13,8 @@ from core.settings import Settings
 from core.training import OBJECTIVES, all_objectives
 from core.training.data import scenes
 from core.training.objective import Config
-from core.training.run_folder import FINISHED, Request, RunFolder
+from core.training.request import Request, prepare
+from core.training.run_folder import FINISHED, RunFolder
 from core.training.trainer.run import execute
 
 every = pytest.mark.parametrize("kind", all_objectives(), ids=lambda kind: kind.name)
@@ -123,10 +124,10 @@ def test_it_is_measured_shown_and_kept(kind, models, encoded, examples, tmp_path
     objective = kind(kind.Config(), models)
     learner = fresh(kind, models, rows).eval()
     with torch.no_grad():
-        figures = objective.measure(learner, rows, shown)
+        results = objective.measure(learner, rows, shown)
         said = objective.predict(learner, first(rows, 3), shown[:3])
-    assert objective.metric in figures
-    assert all(isinstance(value, float) for value in figures.values())
+    assert objective.metric in results
+    assert all(isinstance(value, float) for value in results.values())
     assert len(said) == 3
     assert all(isinstance(text, str) for text in said)
     objective.save(learner, tmp_path / "mine")
@@ -140,7 +141,7 @@ def test_resumed_is_as_if_never_interrupted(name, examples, tmp_path):
     kind = OBJECTIVES.get(name)
     whole = RunFolder(tmp_path / "whole")
     settings = {"steps": 4, "eval_every": 2, "batch": 4, "warmup": 1}
-    whole.ask(Request(kind.name, "scenes", settings), examples["mask" in kind.needs])
+    whole.lay_out(prepare(Request(kind.name, "scenes", settings), examples["mask" in kind.needs]))
     assert execute(whole, "cpu") == FINISHED
     cut = RunFolder(tmp_path / "cut")
     shutil.copytree(whole.path, cut.path)

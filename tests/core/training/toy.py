@@ -8,12 +8,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-import core.training.supervisor.runs
-import core.training.trainer.run
-from core.registry import Registry
+from core.training import OBJECTIVES
 from core.training.objective import Config, Example, Learner, Objective, option
-from core.training.run_folder import Request, RunFolder
-from core.training.supervisor.runs import Runs
+from core.training.request import Request, prepare
+from core.training.run_folder import RunFolder
+from core.training.supervisor.launch import Launcher
 
 
 @dataclass(frozen=True)
@@ -64,26 +63,18 @@ class Toy(Objective):
         (folder / "config.json").write_text(json.dumps({"architectures": ["TunedPair"]}))
 
 
-def only_toy(put=setattr):
-    """Let it be the only objective that there is."""
-    only = Registry("objective")
-    only.register(Toy.name, Toy)
-    for module in (core.training, core.training.trainer.run, core.training.supervisor.runs):
-        put(module, "OBJECTIVES", only)
-        put(module, "all_objectives", lambda: [Toy])
-
-
 @pytest.fixture
 def toy(monkeypatch):
-    only_toy(monkeypatch.setattr)
+    """It is registered as long as the test runs."""
+    monkeypatch.setitem(OBJECTIVES._items, Toy.name, Toy)
 
 
-class ToyRuns(Runs):
+class ToyLauncher(Launcher):
     """Its processes know of the toy; otherwise they are the real ones."""
 
-    def _command(self, folder):
-        code = "import sys, tests.core.training.toy as toy; toy.only_toy(); from core.training.__main__ import main; sys.exit(main())"
-        python, _, _, *rest = super()._command(folder)
+    def command(self, folder):
+        code = "import sys; from tests.core.training.toy import Toy; from core.training import register; register(Toy); from core.training.__main__ import main; sys.exit(main())"
+        python, _, _, *rest = super().command(folder)
         return [python, "-c", code, *rest]
 
 
@@ -91,29 +82,30 @@ LONG = {"objective": "toy", "data": "numbers", "settings": {"steps": 1000, "eval
 
 
 def numbers(folder, count=20):
-    """Examples that the toy reads, over one picture."""
+    """Examples that the toy reads, each with a picture of its own."""
     from PIL import Image
 
     folder.mkdir(parents=True, exist_ok=True)
-    picture = folder / "one.png"
-    if not picture.exists():
-        Image.new("RGB", (8, 8), "red").save(picture)
-    return [Example(str(picture), str(number / count)) for number in range(count)]
+    pictures = [folder / f"{number}.png" for number in range(count)]
+    for number, picture in enumerate(pictures):
+        if not picture.exists():
+            Image.new("RGB", (8, 8), (number, 100, 100)).save(picture)
+    return [Example(str(picture), str(number / count)) for number, picture in enumerate(pictures)]
 
 
-def asked(place, **settings):
+def laid_out(place, **settings):
     """The folder of a toy's run."""
     folder = RunFolder(place)
-    folder.ask(Request("toy", "numbers", settings), numbers(place.parent / "numbers"))
+    folder.lay_out(prepare(Request("toy", "numbers", settings), numbers(place.parent / "numbers")))
     return folder
 
 
-LASTING = ("loss", "eval_loss", "error", "learning_rate", "grad_norm")
+REPEATABLE = ("loss", "eval_loss", "error", "learning_rate", "grad_norm")
 
 
-def figures(folder):
+def results(folder):
     """What must be the same whether or not a run was broken off."""
-    return [{name: row[name] for name in ("step", *LASTING) if name in row} for row in folder.metrics()]
+    return [{name: row[name] for name in ("step", *REPEATABLE) if name in row} for row in folder.metrics()]
 
 
 def same(one, other):

@@ -14,9 +14,9 @@ from core.data.galleries import Gallery
 from core.data.store import Store
 from core.errors import UserError
 from core.training.data import sources
+from core.training.data.check import check, evenly_spaced
 from core.training.data.example import Example
-from core.training.data.loading import check, from_gallery, load, split
-from core.training.objective import Config
+from core.training.data.loading import Source, from_gallery, load
 from tests.core.data.gallery_fakes import colour_files
 
 
@@ -36,7 +36,7 @@ def zipped(path, entries):
 @pytest.fixture
 def unzip(tmp_path):
     def read(entries):
-        return load("zip", tmp_path / "into", file=zipped(tmp_path / "a.zip", entries))
+        return load(Source("zip", zipped(tmp_path / "a.zip", entries)), tmp_path / "into")
 
     return read
 
@@ -91,8 +91,8 @@ def test_metadata_in_jsonl_gives_questions_answers_and_masks(unzip):
 def test_folders_are_labels_where_there_is_no_metadata(unzip):
     found = unzip({f"{label}/{n}.png": picture() for label in ("cat", "dog") for n in (1, 2)})
     assert sorted(example.label for example in found) == ["cat", "cat", "dog", "dog"]
-    assert "4 examples can be used: 4 pictures, 2 labels." in check(found, needing("image", "label")).told()
-    assert {example.label for example in check(found, needing("label")).shown(2)} == {"cat", "dog"}
+    assert "4 examples can be used: 4 pictures, 2 labels." in check(found, needing("image", "label")).summary()
+    assert {example.label for example in check(found, needing("label")).samples(2)} == {"cat", "dog"}
 
 
 def test_what_is_missing_is_told_row_by_row(unzip):
@@ -101,7 +101,7 @@ def test_what_is_missing_is_told_row_by_row(unzip):
     checked = check(found, needing("image", "text"))
     assert [example.text for example in checked.usable] == ["a"]
     assert checked.problems == [*(f"row {row} has no picture that can be read" for row in (2, 3)), "row 4 has no text"]
-    assert "3 cannot" in checked.told()
+    assert "3 cannot" in checked.summary()
 
 
 def test_pictures_enter_by_the_labs_door(unzip):
@@ -190,7 +190,7 @@ def test_a_hub_data_set_gives_its_first_rows(monkeypatch, tmp_path):
         return {"test": None, "train": Stream(rows, features)}
 
     monkeypatch.setattr(datasets, "load_dataset", load_dataset)
-    found = load("hub:some/set", tmp_path / "into", rows=3)
+    found = load(Source("hub:some/set", rows=3), tmp_path / "into")
     assert asked == {"name": "some/set", "streaming": True}
     assert [(row.text, row.label, bool(row.image)) for row in found] == [
         ("one", "dog", True),
@@ -202,7 +202,7 @@ def test_a_hub_data_set_gives_its_first_rows(monkeypatch, tmp_path):
 
 def test_without_a_network_the_hub_is_named_with_what_to_do(tmp_path):
     with pytest.raises(UserError, match=r"some/set could not be fetched.*upload a zip"):
-        load("hub:some/set", tmp_path)
+        load(Source("hub:some/set"), tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_without_a_network_the_hub_is_named_with_what_to_do(tmp_path):
 def test_only_names_of_the_hub_are_asked_for(name, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "_datasets", None)
     with pytest.raises(UserError, match="hub:owner/name"):
-        load(f"hub:{name}", tmp_path)
+        load(Source(f"hub:{name}"), tmp_path)
 
 
 def test_galleries_by_name(tmp_path):
@@ -219,25 +219,25 @@ def test_galleries_by_name(tmp_path):
     made.add(colour_files(tmp_path / "in", 3))
     store = Store(str(tmp_path / "store"), tmp_path / "pictures")
     store.keep(made, "mine")
-    assert load("gallery:mine", tmp_path, store) == from_gallery(store.open("mine"))
-    assert len(load("gallery", tmp_path)) > 200
+    assert load(Source("gallery:mine"), tmp_path, store) == from_gallery(store.open("mine"))
+    assert len(load(Source("gallery"), tmp_path)) > 200
     with pytest.raises(UserError, match="no gallery called"):
-        load("gallery:other", tmp_path, store)
+        load(Source("gallery:other"), tmp_path, store)
     with pytest.raises(UserError, match="not kept here"):
-        load("gallery:mine", tmp_path)
+        load(Source("gallery:mine"), tmp_path)
 
 
 @pytest.mark.parametrize("source", ["", "nothing", "zip", "hub:", "gallery:", "file:///etc/passwd", "x" * 500])
 def test_other_words_are_refused(source, tmp_path):
     with pytest.raises(UserError) as caught:
-        load(source, tmp_path)
+        load(Source(source), tmp_path)
     assert len(str(caught.value)) < 300
 
 
 def test_rows_have_limits(tmp_path):
     for rows in (0, -1, 10**9):
         with pytest.raises(UserError, match="between 1 and"):
-            load("scenes", tmp_path, rows=rows)
+            load(Source("scenes", rows=rows), tmp_path)
 
 
 def test_no_usable_row_is_an_error(tmp_path):
@@ -247,14 +247,10 @@ def test_no_usable_row_is_an_error(tmp_path):
             check(rows, needing("image", "text"))
 
 
-def test_the_split_is_the_seeds():
-    train, held = split(50, Config(seed=3))
-    assert (train, held) == split(50, Config(seed=3))
-    assert held != split(50, Config(seed=4))[1]
-    assert sorted(train + held) == list(range(50))
-    assert len(held) == 10
-    with pytest.raises(UserError, match="1 examples are too few"):
-        split(1, Config())
+def test_samples_are_from_all_over_the_data():
+    assert evenly_spaced(3, 12) == [0, 1, 2]
+    assert evenly_spaced(1, 12) == [0]
+    assert evenly_spaced(100, 12) == [0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99]
 
 
 def test_our_rows_are_those_of_datasets(tmp_path, unzip):

@@ -12,7 +12,8 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.models.layers.dual_encoder import TransformersPair
 from core.settings import Settings
-from core.training.objectives.contrastive import Contrastive, ContrastiveConfig
+from core.training.data.example import Example
+from core.training.objectives.contrastive import Contrastive, ContrastiveConfig, right_answers
 from tests.core.training.objectives._small import check_learning, shapes, trained
 
 CLIP, SIGLIP, ALIGN = "openai/clip-vit-base-patch32", "google/siglip-base-patch16-224", "kakaobrain/align-base"
@@ -95,3 +96,31 @@ def test_what_cannot_be_adapted_says_so(models, examples):
         objective = Contrastive(ContrastiveConfig(**settings), models, base)
         with pytest.raises(UserError, match=r"Choose another|Lock the image"):
             objective.learner(objective.encode(examples))
+
+
+class Vectors(torch.nn.Module):
+    """In the learner's place: gives the rows as they are."""
+
+    def outputs(self, rows):
+        return rows
+
+
+def vectors(*rows):
+    return torch.nn.functional.normalize(torch.tensor(rows, dtype=torch.float32), dim=1)
+
+
+def test_several_captions_of_a_picture_and_equal_captions_are_all_right(models):
+    """a and b have two captions each, of which "both" is the same; c has one of its own."""
+    examples = [
+        Example(image, text) for image, text in zip("aabbc", ("one", "Both", "both", "two", "three"), strict=True)
+    ]
+    assert right_answers(examples) == ([0, 2, 4], [[0], [0, 1], [0, 1], [1], [2]], [[0, 1, 2], [1, 2, 3], [4]])
+    a, b, c = (1, 0, 0.1), (0, 1, 0), (0, 0, 1)
+    rows = {"image": vectors(a, a, b, b, c), "text": vectors(a, b, a, b, c)}  # a's "Both" resembles b, b's "both" a
+    objective = Contrastive(ContrastiveConfig(), models)
+    assert objective.measure(Vectors(), rows, examples) == {"R@1": 1.0, "R@1 pictures to words": 1.0}
+    rows["text"] = vectors(c, b, a, b, a)  # "one" finds c, "three" finds a
+    assert objective.measure(Vectors(), rows, examples) == {
+        "R@1": pytest.approx(3 / 5),
+        "R@1 pictures to words": pytest.approx(2 / 3),
+    }

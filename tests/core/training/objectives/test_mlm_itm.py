@@ -124,3 +124,13 @@ def test_what_is_saved_matches_the_same(lab, examples, rows, tmp_path):
     found = again.match("matcher", [(example.picture(), example.text) for example in examples])
     wanted = learner.outputs(rows)["match"].sigmoid().tolist()
     assert found == pytest.approx(wanted, abs=5e-3)  # rows are kept in float16
+
+
+def test_without_wrong_pairs_nothing_is_said_of_how_pairs_are_judged(lab, examples, rows):
+    """As of scenes that all have one caption: a share of no pairs is not 100 %."""
+    objective = MaskedAndMatched(FusionConfig(), lab)
+    learner = fresh(objective, rows)
+    alike = {**rows, "text": rows["text"][:1].expand_as(rows["text"])}
+    with torch.no_grad():
+        assert objective.measure(learner, alike, examples).keys() == {"masked-word accuracy"}
+        assert objective.measure(learner, rows, examples).keys() == {"match accuracy", "masked-word accuracy"}

@@ -15,8 +15,10 @@ from typing import ClassVar
 import pytest
 
 from core.errors import UserError
-from core.training.data.loading import load
-from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, Request
+from core.training.data.loading import Source, load
+from core.training.request import Request, prepare
+from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
+from core.training.supervisor.launch import Launcher
 from core.training.supervisor.process import Process
 from core.training.supervisor.runs import Runs
 from tests.core.training.toy import toy, wait  # noqa: F401  a fixture
@@ -35,24 +37,28 @@ ODD = [
 SECRET = "hf_very_secret_token"
 
 
-class IdleRuns(Runs):
+class IdleLauncher(Launcher):
     """Its processes print their environment and wait."""
 
-    def _command(self, folder):
+    def command(self, folder):
         code = "import os, time; print(dict(os.environ), flush=True); time.sleep(600)"
         return [sys.executable, "-c", code]
 
 
+def idle_runs(place):
+    return Runs(place, launcher=IdleLauncher())
+
+
 def kill(runs, id):
     row = runs._table.row(id)
-    if row and row.process and row.process.lives and row.pid != os.getpid():
+    if row and row.process and row.process.alive and row.pid != os.getpid():
         os.kill(row.pid, signal.SIGKILL)
-        wait(lambda: not row.process.lives)
+        wait(lambda: not row.process.alive)
 
 
 @pytest.fixture
 def runs(place, toy):  # noqa: F811
-    made = IdleRuns(place)
+    made = idle_runs(place)
     yield made
     for row in made._table.rows():
         kill(made, row.id)
@@ -68,7 +74,7 @@ def ended(runs, state=FINISHED, **wanted):
         folder.model.mkdir()
         (folder.model / "config.json").write_text("{}")
         (folder.model / "model.safetensors").write_bytes(b"weights")
-    folder.say(state)
+    folder.write_status(state)
     return id
 
 
@@ -77,7 +83,7 @@ def test_a_run_is_started_watched_and_stopped(runs, examples):
     (run,) = runs.list()
     assert (run.id, run.name, run.state, run.stage, run.steps) == (id, "my run", RUNNING, "starting", 5)
     assert run.settings["eval_every"] == 4  # defaults are written out
-    runs.folder(id).report({"step": 3, "loss": 1.0})
+    runs.folder(id).append_metrics({"step": 3, "loss": 1.0})
     assert runs.get(id).step == 3
     shown = json.loads(json.dumps(runs.show(id)))
     assert shown["metrics"] == [{"step": 3, "loss": 1.0}]
@@ -100,7 +106,7 @@ def test_a_double_click_starts_one_run(runs, examples, place):
         click.join()
     assert len(ids) == 4
     assert len(set(ids)) == 1
-    assert IdleRuns(place).start(request, examples) == ids[0]  # in another app over the same place, too
+    assert idle_runs(place).start(request, examples) == ids[0]  # in another app over the same place, too
     assert len(runs.list()) == 1
 
 
@@ -164,7 +170,7 @@ def test_too_few_rows_are_refused_before_it_starts(runs, examples):
 
 
 def test_a_run_that_cannot_be_started_leaves_nothing(runs, examples, place, monkeypatch):
-    monkeypatch.setattr(runs, "_command", lambda folder: ["/no/such/program"])
+    monkeypatch.setattr(IdleLauncher, "command", lambda self, folder: ["/no/such/program"])
     with pytest.raises(UserError, match="could not be started"):
         runs.start(Request("toy", "numbers"), examples)
     assert [path.name for path in place.iterdir()] == ["runs.sqlite"]
@@ -189,8 +195,8 @@ def test_a_pid_that_was_given_to_another_is_neither_adopted_nor_killed(runs, exa
     kill(runs, id)
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
-        runs._table.give(id, Process(stranger.pid, Process.of(stranger.pid).started - 100))
-        again = IdleRuns(place)
+        runs._table.set_process(id, Process(stranger.pid, Process.of(stranger.pid).started - 100))
+        again = idle_runs(place)
         assert again.get(id).state == INTERRUPTED
         with pytest.raises(UserError, match="nothing to cancel"):
             again.cancel(id)
@@ -205,23 +211,21 @@ def test_a_run_in_a_shell_is_seen(runs, examples):
     """The process says itself that it trains, so that nobody starts another over it."""
     id = ended(runs, FAILED, examples=examples)
     folder = runs.folder(id)
-    folder.say(RUNNING, stage="training")
-    folder.hold()
+    folder.write_status(RUNNING, stage="training")
+    folder.claim()
     assert runs.get(id).state == RUNNING
     with pytest.raises(UserError, match="training"):
         runs.delete(id)
     runs.resume(id)  # it does train
-    assert runs._table.row(id).process is None or not runs._table.row(id).process.lives
-    folder.let_go()
+    assert runs._table.row(id).process is None or not runs._table.row(id).process.alive
+    folder.release()
     assert runs.get(id).state == INTERRUPTED
 
 
 def test_folders_of_other_hands_are_listed_and_missing_ones_are_not(runs, examples, place):
-    from core.training.run_folder import RunFolder
-
     gone = ended(runs, examples=examples)
     (place / gone).rename(place.parent / "elsewhere")
-    RunFolder(place / "by-shell").ask(Request("toy", "numbers", name="shell"), examples)
+    RunFolder(place / "by-shell").lay_out(prepare(Request("toy", "numbers", name="shell"), examples))
     (place / "nothing").mkdir()
     (place / "odd name; x").mkdir()
     (place / "odd name; x" / "request.json").write_text(json.dumps({"objective": "toy", "data": ""}))
@@ -257,7 +261,7 @@ def test_a_finished_run_is_cloned_not_resumed(runs, examples, tmp_path):
     id = ended(runs, examples=examples, name="mine", settings={"steps": 5})
     with pytest.raises(UserError, match="Clone it"):
         runs.resume(id)
-    same = load(f"run:{id}", tmp_path, runs=runs)
+    same = load(Source(f"run:{id}"), tmp_path, runs=runs)
     again = runs.start(replace(runs.folder(id).request(), settings={"steps": 9}, data=f"run:{id}"), same)
     assert (runs.get(again).name, runs.get(again).data, runs.get(again).steps) == ("mine", "numbers", 9)
     kill(runs, again)
@@ -268,7 +272,7 @@ def test_a_finished_run_is_cloned_not_resumed(runs, examples, tmp_path):
 def test_runs_are_compared_by_what_differs(runs, examples):
     ids = [ended(runs, examples=examples, name=f"seed {seed}", settings={"seed": seed}) for seed in (1, 2)]
     for id in ids:
-        runs.folder(id).report({"step": 1, "loss": 0.5})
+        runs.folder(id).append_metrics({"step": 1, "loss": 0.5})
     first, second = runs.compare(ids)
     assert (first["settings"], second["settings"]) == ({"seed": 1}, {"seed": 2})
     assert (first["id"], first["name"], first["metrics"]) == (ids[0], "seed 1", [{"step": 1, "loss": 0.5}])
@@ -329,14 +333,14 @@ def test_a_model_is_pushed_with_the_token_of_the_environment(runs, examples, mon
 
 
 def test_many_threads_of_several_apps_share_the_table(place, examples, toy):  # noqa: F811
-    several, errors = [IdleRuns(place) for _ in range(3)], []
+    several, errors = [idle_runs(place) for _ in range(3)], []
     ids = [ended(several[0], examples=examples, name=str(n)) for n in range(3)]
 
     def use(runs):
         try:
             for _ in range(10):
                 assert len(runs.list()) == 3
-                runs._table.give(random.choice(ids), None)
+                runs._table.set_process(random.choice(ids), None)
         except Exception as error:
             errors.append(error)
 

@@ -13,18 +13,21 @@ import pytest
 from core.data.bundled import bundled
 from core.errors import UserError
 from core.training.data.loading import from_gallery
-from core.training.run_folder import CANCELLED, FINISHED, INTERRUPTED, RUNNING, Request
+from core.training.request import Request
+from core.training.run_folder import CANCELLED, FINISHED, INTERRUPTED, RUNNING
 from core.training.supervisor.runs import Runs
-from tests.core.training.toy import LONG, ToyRuns, figures, same, toy, wait  # noqa: F401  a fixture
+from tests.core.training.toy import LONG, ToyLauncher, results, same, toy, wait  # noqa: F401  a fixture
 
 ROOT = Path(__file__).parents[4]
 APP = """import sys, time
 from pathlib import Path
-from core.training.run_folder import Request
+from core.training import register
+from core.training.request import Request
+from core.training.supervisor.runs import Runs
 from tests.core.training import toy
-toy.only_toy()
+register(toy.Toy)
 place = Path(sys.argv[1])
-print(toy.ToyRuns(place, device="cpu").start(Request(**toy.LONG), toy.numbers(place.parent / "numbers")), flush=True)
+print(Runs(place, launcher=toy.ToyLauncher(device="cpu")).start(Request(**toy.LONG), toy.numbers(place.parent / "numbers")), flush=True)
 time.sleep(600)
 """
 
@@ -41,7 +44,7 @@ def test_killed_app_and_killed_trainer_lose_nothing(place, examples, toy):  # no
     id = app.stdout.readline().strip()
     app.kill()
     app.wait()
-    runs = ToyRuns(place, device="cpu")
+    runs = Runs(place, launcher=ToyLauncher(device="cpu"))
     assert runs.get(id).state == RUNNING
     assert runs.start(Request(**LONG), examples) == id  # the click that seemed to be lost
     step = random.randint(50, 600)
@@ -49,14 +52,14 @@ def test_killed_app_and_killed_trainer_lose_nothing(place, examples, toy):  # no
     assert runs.get(id).state == RUNNING, runs.log(id)
     process = runs.folder(id).process()
     os.kill(process.pid, signal.SIGKILL)
-    wait(lambda: not process.lives)
+    wait(lambda: not process.alive)
     assert runs.get(id).state == INTERRUPTED
     runs.resume(id)
     assert over(runs, id).state == FINISHED, runs.log(id)
     alone = runs.start(Request(**{**LONG, "name": "alone"}), examples)
     assert over(runs, alone).state == FINISHED, runs.log(alone)
     assert runs.get(id).step == 1000
-    same(figures(runs.folder(id)), figures(runs.folder(alone)))
+    same(results(runs.folder(id)), results(runs.folder(alone)))
 
 
 def test_a_cancelled_run_is_a_model_that_the_lab_can_use(place, engine):

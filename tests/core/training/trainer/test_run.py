@@ -11,10 +11,10 @@ import torch
 
 from core.errors import UserError
 from core.training import checkpoints
-from core.training.data.loading import spread
 from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED
-from core.training.trainer.run import _Trainer, execute
-from tests.core.training.toy import asked, figures, same, toy  # noqa: F401  a fixture
+from core.training.trainer.run import execute
+from core.training.trainer.trainer import RunTrainer
+from tests.core.training.toy import laid_out, results, same, toy  # noqa: F401  a fixture
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def run(folder):
 
 def at_step(monkeypatch, step, act):
     """Call `act` when the run has made so many updates, once."""
-    original, done = _Trainer.training_step, []
+    original, done = RunTrainer.training_step, []
 
     def training_step(self, *args, **kwargs):
         if self.state.global_step == step and not done:
@@ -42,7 +42,7 @@ def at_step(monkeypatch, step, act):
             act(self)
         return original(self, *args, **kwargs)
 
-    monkeypatch.setattr(_Trainer, "training_step", training_step)
+    monkeypatch.setattr(RunTrainer, "training_step", training_step)
 
 
 def die(*_):
@@ -61,7 +61,7 @@ def undisturbed(whole):
 
     folder = RunFolder(whole)
     if not whole.exists():
-        asked(whole)
+        laid_out(whole)
         assert run(folder) == FINISHED
     return folder
 
@@ -84,39 +84,33 @@ def test_a_finished_run_leaves_all_that_is_promised(undisturbed):
     assert not list(path.glob("**/*.part"))
 
 
-def test_examples_are_shown_from_all_over_the_held_out_part():
-    assert spread(3, 12) == [0, 1, 2]
-    assert spread(1, 12) == [0]
-    assert spread(100, 12) == [0, 9, 18, 27, 36, 45, 54, 63, 72, 81, 90, 99]
-
-
 @pytest.mark.parametrize("step", range(12))
 def test_killed_and_resumed_is_uninterrupted(undisturbed, tmp_path, monkeypatch, step):
-    folder = asked(tmp_path / "run")
+    folder = laid_out(tmp_path / "run")
     at_step(monkeypatch, step, die)
     with pytest.raises(Killed):
         run(folder)
     assert folder.status()["state"] == "running"  # nobody was left to say otherwise
     assert run(folder) == FINISHED
-    same(figures(folder), figures(undisturbed))
+    same(results(folder), results(undisturbed))
     assert folder.predictions()["after"] == undisturbed.predictions()["after"]
 
 
 def test_killed_after_the_last_update_it_only_keeps_the_model(undisturbed, tmp_path, monkeypatch):
-    folder = asked(tmp_path / "run")
+    folder = laid_out(tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr("core.training.trainer.run._keep", die)
+        patch.setattr("core.training.trainer.run._save_model", die)
         with pytest.raises(Killed):
             run(folder)
     at_step(monkeypatch, 12, die)  # no update may follow
     assert run(folder) == FINISHED
-    same(figures(folder), figures(undisturbed))
+    same(results(folder), results(undisturbed))
     assert (folder.model / "model.safetensors").read_bytes() == (undisturbed.model / "model.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.pt", "trainer_state.json", "complete"])
 def test_a_truncated_checkpoint_falls_back_to_the_one_before(undisturbed, tmp_path, monkeypatch, name):
-    folder = asked(tmp_path / "run")
+    folder = laid_out(tmp_path / "run")
     at_step(monkeypatch, 10, die)
     with pytest.raises(Killed):
         run(folder)
@@ -125,27 +119,27 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(undisturbed, tmp_pa
     os.truncate(newest / name, (newest / name).stat().st_size // 2)
     assert [path.name for path in folder.checkpoints()] == ["checkpoint-4"]
     assert run(folder) == FINISHED
-    same(figures(folder), figures(undisturbed))
+    same(results(folder), results(undisturbed))
 
 
 def test_sigterm_during_a_save_leaves_a_complete_checkpoint(undisturbed, tmp_path, monkeypatch):
-    folder = asked(tmp_path / "run")
-    original = _Trainer._save
+    folder = laid_out(tmp_path / "run")
+    original = RunTrainer._save
 
     def terminated(self, *args, **kwargs):
         original(self, *args, **kwargs)
         os.kill(os.getpid(), signal.SIGTERM)
 
     with monkeypatch.context() as patch:
-        patch.setattr(_Trainer, "_save", terminated)
+        patch.setattr(RunTrainer, "_save", terminated)
         assert run(folder) == INTERRUPTED
     assert [path.name for path in folder.checkpoints()] == ["checkpoint-4", "checkpoint-5"]
     assert run(folder) == FINISHED
-    assert figures(folder)[-1] == pytest.approx(figures(undisturbed)[-1], abs=1e-4)
+    assert results(folder)[-1] == pytest.approx(results(undisturbed)[-1], abs=1e-4)
 
 
 def test_a_cancelled_run_keeps_and_measures_what_it_has_and_can_go_on(undisturbed, tmp_path, monkeypatch):
-    folder = asked(tmp_path / "run")
+    folder = laid_out(tmp_path / "run")
     at_step(monkeypatch, 6, lambda trainer: folder.cancel())
     assert run(folder) == CANCELLED
     assert folder.metrics()[-1]["step"] == 7
@@ -153,7 +147,7 @@ def test_a_cancelled_run_keeps_and_measures_what_it_has_and_can_go_on(undisturbe
     assert (folder.model / "model.safetensors").exists()
     folder.cancel(False)
     assert run(folder) == FINISHED
-    assert figures(folder)[-1] == pytest.approx(figures(undisturbed)[-1], abs=1e-4)
+    assert results(folder)[-1] == pytest.approx(results(undisturbed)[-1], abs=1e-4)
 
 
 def full(*_, **__):
@@ -166,9 +160,9 @@ def half_written(weights, path):
     raise RuntimeError("Error while serializing: I/O error: No space left on device (os error 28)")
 
 
-@pytest.mark.parametrize("writer", ["core.training.trainer.run.save_file", "torch.save"])
+@pytest.mark.parametrize("writer", ["core.training.trainer.trainer.save_file", "torch.save"])
 def test_a_full_disk_stops_it_cleanly_and_the_last_good_checkpoint_stays(undisturbed, tmp_path, monkeypatch, writer):
-    folder = asked(tmp_path / "run")
+    folder = laid_out(tmp_path / "run")
     broken = half_written if writer.endswith("save_file") else full
     with monkeypatch.context() as patch:
         at_step(patch, 6, lambda trainer: patch.setattr(writer, broken))
@@ -178,11 +172,11 @@ def test_a_full_disk_stops_it_cleanly_and_the_last_good_checkpoint_stays(undistu
     assert (status["state"], "disk is full" in status["reason"]) == (FAILED, True)
     assert [path.name for path in folder.path.glob("checkpoint-*")] == ["checkpoint-4"]
     assert run(folder) == FINISHED  # there is room again
-    same(figures(folder), figures(undisturbed))
+    same(results(folder), results(undisturbed))
 
 
 def test_a_loss_that_is_no_number_is_the_reason_of_the_failure(tmp_path):
-    folder = asked(tmp_path / "run", broken_at=6.0)
+    folder = laid_out(tmp_path / "run", broken_at=6.0)
     with pytest.raises(UserError, match="no longer a number"):
         run(folder)
     assert folder.status()["state"] == FAILED
@@ -192,23 +186,24 @@ def test_a_loss_that_is_no_number_is_the_reason_of_the_failure(tmp_path):
 
 @pytest.mark.parametrize("rows", [0, 1, 3])
 def test_too_few_rows_are_the_reason_of_the_failure(tmp_path, rows):
-    folder = asked(tmp_path / "run")
+    folder = laid_out(tmp_path / "run")
     lines = (folder.path / "data.jsonl").read_text().splitlines()[:rows]
     folder.write("data.jsonl", "\n".join(lines))
+    (folder.path / "split.json").unlink()
     with pytest.raises(UserError, match="too few"):
         run(folder)
     assert f"{rows} examples are too few" in folder.status()["reason"]
 
 
 def test_another_base_than_the_objective_knows_is_refused(tmp_path):
-    folder = asked(tmp_path / "run")
+    folder = laid_out(tmp_path / "run")
     folder.write("request.json", json.dumps(json.loads((folder.path / "request.json").read_text()) | {"base": "gpt2"}))
     with pytest.raises(UserError, match="cannot start from 'gpt2'"):
         run(folder)
 
 
 def test_what_went_wrong_inside_is_left_to_the_log(tmp_path, monkeypatch):
-    folder = asked(tmp_path / "run")
+    folder = laid_out(tmp_path / "run")
     monkeypatch.setattr(torch.optim.AdamW, "step", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(folder)
@@ -216,7 +211,7 @@ def test_what_went_wrong_inside_is_left_to_the_log(tmp_path, monkeypatch):
 
 
 def test_a_moved_run_goes_on(tmp_path, monkeypatch):
-    folder = asked(tmp_path / "run")
+    folder = laid_out(tmp_path / "run")
     at_step(monkeypatch, 6, die)
     with pytest.raises(Killed):
         run(folder)
