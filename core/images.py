@@ -21,7 +21,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from core.errors import UserError
+from core.errors import Stopped, UserError
 from core.fifo import FifoSemaphore
 
 log = logging.getLogger(__name__)
@@ -90,12 +90,16 @@ def read(source: Source, side: int | None = None, stop: threading.Event | None =
 
 def read_batches(sources: Sequence[Source], stop: threading.Event | None = None) -> Iterator[list[Picture]]:
     """The images in order, BATCH at a time: keep no more of one batch than you need. Raises UserError that says which image
-    of several it is about."""
+    of several it is about, and Stopped between two batches once `stop` is set."""
     for start in range(0, len(sources), BATCH):
+        if stop is not None and stop.is_set():
+            raise Stopped
         batch: list[Picture] = []
         for number, source in enumerate(sources[start : start + BATCH], start + 1):
             try:
                 batch.append(read(source, stop=stop))
+            except Stopped:
+                raise
             except UserError as error:
                 raise error if len(sources) == 1 else UserError(f"Picture {number}: {error}") from None
         yield batch
@@ -212,7 +216,7 @@ def _normalised(image: Image.Image, target: Size) -> Image.Image:
             small.paste(_to_rgb(strip, white).reduce(factor), (0, top // factor))
     small.info = image.info
     if small.size != target:
-        small = small.resize(target, Image.Resampling.LANCZOS)
+        small = small.resize(target, Image.Resampling.HAMMING)  # as good as bicubic downwards, and three times faster
     return ImageOps.exif_transpose(small)
 
 

@@ -42,8 +42,10 @@ class Classification:
     logits: list[list[float]]  # scale * cosine + bias, as the model was trained to use them
     scores: list[list[float]]  # what `scoring` makes of them
     scoring: str
-    calibrated: bool  # whether the scores were measured to mean what they say
+    calibrated: bool  # whether it was measured how often a label with such a score is true of the picture
     own_labels: bool = False  # whether they are the model's, which read none of those typed
+    sigmoid: bool = False  # whether the model was trained to score each label apart, as SigLIP is
+    notes: list[str] = field(default_factory=list)  # what to say of each picture, "" if nothing
 
 
 @dataclass(frozen=True)

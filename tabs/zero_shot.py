@@ -7,7 +7,6 @@ from typing import Any
 import gradio as gr
 import PIL.Image
 
-from core import images as door
 from core.assets import EXAMPLES_FOLDER
 from core.data.export import csv_text
 from core.errors import UserError
@@ -136,9 +135,8 @@ def build(lab: Lab) -> None:
             raise UserError(f"That is {len(files)} pictures; at most {MAX_PICTURES} are compared at once.")
         names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
         fetch_model(lab, model, progress)
-        pictures = [door.read(file).image for file in files]
         step = stepper(progress, "Looking at the pictures")
-        result = zero_shot.classify(lab.models, model, pictures, names, templates, scoring, step)
+        result = zero_shot.classify(lab.models, model, files, names, templates, scoring, step)
         titles = [file.replace("\\", "/").rsplit("/", 1)[-1] for file in files]
         return (
             matrix.figure(result, titles),
@@ -177,8 +175,12 @@ def _shared(result: Classification, titles: list[str]) -> tuple[Any, ...]:
         note = (
             "Measured: of labels given 30 %, about three in ten are there."
             if result.calibrated
+            else "This model was trained to score each label apart. How often its scores are right was not measured."
+            if result.sigmoid
             else f"This model was never calibrated: each label is weighed against “{zero_shot.NEUTRAL}” alone, so read the numbers as a ranking."
         )
+    frames = [f"`{title.replace('`', '')}`: {one}" for title, one in zip(titles, result.notes, strict=True) if one]
+    note = "\n\n".join([*filter(None, [note]), *frames])
     rows = [
         [label, round(score, 5), None if result.own_labels else round(cosine, 5), round(logit, 4), title]
         for title, *columns in zip(titles, result.scores, result.similarities, result.logits, strict=True)

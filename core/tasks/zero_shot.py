@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
+from scipy.special import expit, softmax
 
 from core.engine import OnStep
 from core.errors import UserError
+from core.images import Source
 from core.models.abilities import Classifier, DualEncoder, Scale
 from core.models.inference import Models
 from core.results import Classification
 from core.tasks import TASKS, Task
+from core.tasks._program import READ_IMAGE, headed, shown_path
+from core.tasks._sources import embed, in_batches
 from core.text import clean_text
 
 TASK = TASKS.register("zero_shot", Task("zero_shot", "which of these labels describes the picture", DualEncoder))
@@ -50,9 +55,16 @@ def parse_templates(text: str) -> list[str]:
     templates = list(dict.fromkeys(line for line in templates if line)) or ["{}"]
     if len(templates) > MAX_TEMPLATES:
         raise UserError(f"That is {len(templates)} templates; at most {MAX_TEMPLATES} are averaged.")
-    if bad := next((line for line in templates if line.count("{}") != 1), None):
-        raise UserError(f"The template “{bad[:60]}” needs {{}} once, where the label goes: for example “{TEMPLATE}”.")
+    if bad := next((line for line in templates if not _has_one_place(line)), None):
+        raise UserError(
+            f"The template “{bad[:60]}” needs {{}} once, where the label goes, and no other brace: for example “{TEMPLATE}”."
+        )
     return templates
+
+
+def _has_one_place(template: str) -> bool:
+    before, place, after = template.partition("{}")
+    return bool(place) and not set("{}") & set(before + after)
 
 
 def clean(text: str, limit: int) -> str:
@@ -64,51 +76,64 @@ def clean(text: str, limit: int) -> str:
 def classify(
     models: Models,
     name: str,
-    images: Sequence[Image],
+    images: Sequence[Source],
     labels: Sequence[str],
     templates: Sequence[str] = (TEMPLATE,),
     scoring: str = "softmax",
     on_step: OnStep | None = None,
+    stop: threading.Event | None = None,
 ) -> Classification:
-    """Score every picture against every label.
+    """Score every image against every label.
 
-    A label's vector is the mean of its vectors over the templates, as in CLIP. A Classifier has labels of its own, over
-    which its scores are a softmax: labels, templates and scoring are not read. Raises UserError when there is nothing to
-    score or `scoring` is unknown.
+    `images` are files or PIL images, read a few at a time. A label's vector is the mean of its vectors over the templates,
+    as in CLIP. A Classifier has labels of its own, over which its scores are a softmax: labels, templates and scoring are
+    not read. Raises UserError when there is nothing to score, an image cannot be read or `scoring` is unknown; Stopped
+    between batches once `stop` is set.
     """
     if not images:
         raise UserError("Choose a picture first.")
     if scoring not in SCORINGS:
         raise UserError(f"There is no scoring called {str(scoring)[:40]!r}. Choose one of: {', '.join(SCORINGS)}.")
     if issubclass(models.catalog.adapter(name), Classifier):
-        return _by_own_labels(models, name, images, on_step)
+        return _by_own_labels(models, name, images, on_step, stop)
     labels = parse_labels("\n".join(labels))
-    pictures = models.embed_images(name, images, on_step)
-    cosines = pictures @ label_vectors(models, name, labels, templates, on_step).T
+    pictures, notes = embed(models, name, images, on_step, stop)
+    cosines = pictures @ label_vectors(models, name, labels, templates, on_step, stop).T
     scale: Scale = models.detail(name, "scale")
     logits = scale.scale * cosines + scale.bias
-    calibrated = scale.presence is not None or scale.sigmoid
     if scoring == "softmax":
-        scores = softmax(logits)
+        scores = softmax(logits, axis=1)
     elif scoring == "cosine":
         scores = cosines
-    elif calibrated:
+    elif scale.presence is not None or scale.sigmoid:
         slope, bias = scale.presence or (scale.scale, scale.bias)
-        scores = sigmoid(slope * cosines + bias)
+        scores = expit(slope * cosines + bias)
     else:
         neutral = pictures @ models.embed_texts(name, [NEUTRAL]).T
-        scores = sigmoid(scale.scale * (cosines - neutral))
+        scores = expit(scale.scale * (cosines - neutral))
     return Classification(
-        labels, cosines.tolist(), logits.tolist(), scores.tolist(), scoring, scoring == "independent" and calibrated
+        labels,
+        cosines.tolist(),
+        logits.tolist(),
+        scores.tolist(),
+        scoring,
+        calibrated=scoring == "independent" and scale.presence is not None,
+        sigmoid=scale.sigmoid,
+        notes=notes,
     )
 
 
-def _by_own_labels(models: Models, name: str, images: Sequence[Image], on_step: OnStep | None) -> Classification:
-    parts = models.map(name, "classify", images, 16, on_step)
-    logits = np.concatenate([part.numpy() for part in parts])
+def _by_own_labels(
+    models: Models, name: str, images: Sequence[Source], on_step: OnStep | None, stop: threading.Event | None
+) -> Classification:
+    def classified(batch: list[Image]) -> Matrix:
+        return np.concatenate([part.numpy() for part in models.map(name, "classify", batch, len(batch), None, stop)])
+
+    logits, notes = in_batches(classified, images, on_step, stop)
+    scores = softmax(logits, axis=1).tolist()
     labels = models.call(name, "labels")
     return Classification(
-        labels, logits.tolist(), logits.tolist(), softmax(logits).tolist(), "softmax", False, own_labels=True
+        labels, logits.tolist(), logits.tolist(), scores, "softmax", calibrated=False, own_labels=True, notes=notes
     )
 
 
@@ -118,31 +143,23 @@ def label_vectors(
     labels: Sequence[str],
     templates: Sequence[str] = (TEMPLATE,),
     on_step: OnStep | None = None,
+    stop: threading.Event | None = None,
 ) -> Matrix:
-    """[labels, d], unit norm: the mean over the templates."""
+    """[labels, d], unit norm: the mean over the templates. Raises UserError for more than MAX_TEXTS sentences."""
     texts = [template.replace("{}", clean_text(label)) for label in labels for template in templates]
     if len(texts) > MAX_TEXTS:
         raise UserError(
             f"{len(labels)} labels in {len(templates)} templates are {len(texts):,} sentences; at most {MAX_TEXTS:,} are read at once. Use fewer templates."
         )
-    vectors = models.embed_texts(name, texts, on_step).reshape(len(labels), len(templates), -1).mean(1)
+    vectors = models.embed_texts(name, texts, on_step, stop).reshape(len(labels), len(templates), -1).mean(1)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12))
-
-
-def softmax(logits: Matrix) -> Matrix:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
-
-
-def sigmoid(logits: Matrix) -> Matrix:
-    return np.asarray(1 / (1 + np.exp(-logits)))
 
 
 def program(
     models: Models, name: str, files: Sequence[str], labels: Sequence[str], templates: Sequence[str], scoring: str
 ) -> str:
-    """The shortest program on `transformers` that gives the same scores, as text."""
+    """The shortest program on `transformers` that gives the same scores, as text, ready to run as its heading says."""
     adapter = models.catalog.adapter(name)
     if issubclass(adapter, Classifier):
         return _own_program(adapter.classify_program(str(models.catalog.spec(name).path)), files)
@@ -164,12 +181,12 @@ def program(
         )
     average = len(templates) > 1
     spec = models.catalog.spec(name)
-    return "\n".join(
+    text = "\n".join(
         [
             "import torch",
-            "from PIL import Image",
+            "from PIL import Image, ImageOps",
             "",
-            f'images = [Image.open(file).convert("RGB") for file in {list(files)!r}]',
+            _images_line(files),
             f"labels = {list(labels)!r}",
             f"templates = {list(templates)!r}",
             f"texts = [template.format(label) for label in labels for template in templates]{extra}",
@@ -184,20 +201,26 @@ def program(
             "",
         ]
     )
+    return headed(text, files)
+
+
+def _images_line(files: Sequence[str]) -> str:
+    return f"images = [{READ_IMAGE.format(file='file')} for file in {[shown_path(file) for file in files]!r}]"
 
 
 def _own_program(program: str, files: Sequence[str]) -> str:
-    return f"""\
+    text = f"""\
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
-images = [Image.open(file).convert("RGB") for file in {list(files)!r}]
+{_images_line(files)}
 
 {program.rstrip()}
 
 for row in logits.softmax(dim=1):
     print({{label: round(score, 4) for label, score in zip(labels, row.tolist())}})
 """
+    return headed(text, files)
 
 
 def _average(neutral: bool) -> list[str]:

@@ -1,12 +1,16 @@
+import io
 import json
+import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from core.errors import UserError
+from core.errors import Stopped, UserError
 from core.models.family import EMBEDDED
 from core.tasks import zero_shot
+from tabs._base import EXAMPLES
+from tests.test_architecture import ROOT
 
 CLIP, SIGLIP = "openai/clip-vit-base-patch32", "google/siglip2-base-patch16-224"
 LABELS = ["cat", "dog", "red car"]
@@ -34,7 +38,7 @@ def test_bad_labels_get_a_hint(text, message):
 def test_templates():
     assert zero_shot.parse_templates("") == ["{}"]
     assert zero_shot.parse_templates("a {}\na {}\n{} there") == ["a {}", "{} there"]
-    for bad in ("a photo", "{} and {}", "{0}"):
+    for bad in ("a photo", "{} and {}", "{0}", "a {} {", "} {}", "{{}}", "a {} {label}"):
         with pytest.raises(UserError, match=r"needs \{\} once"):
             zero_shot.parse_templates(bad)
 
@@ -52,9 +56,15 @@ def test_softmax_cosine_and_bias_fit_together(models, images):
         powers = np.exp(logits)
         assert np.allclose(by["softmax"].scores, powers / powers.sum(1, keepdims=True), atol=1e-5)
     assert np.allclose(by["independent"].scores, 1 / (1 + np.exp(-logits)), atol=1e-5)  # SigLIP was trained so
-    assert by["independent"].calibrated
+    assert by["independent"].sigmoid
+    assert not by["independent"].calibrated  # how often its scores are right was never measured
     clip = zero_shot.classify(models, CLIP, images, LABELS, scoring="independent")
     assert not clip.calibrated
+    assert not clip.sigmoid
+    assert zero_shot.classify(models, EMBEDDED, images, LABELS, scoring="independent").calibrated
+    assert not zero_shot.classify(
+        models, EMBEDDED, images, LABELS
+    ).calibrated  # a softmax says which label, not whether
 
 
 def test_templates_are_averaged_as_clip_does(models):
@@ -90,6 +100,58 @@ def test_the_shown_program_gives_the_same_answer(models, tmp_path, monkeypatch, 
     exec(compile(text, "program", "exec"), {})
     printed = json.loads(capsys.readouterr().out.strip().splitlines()[-1].replace("'", '"'))
     assert printed == pytest.approx(dict(zip(LABELS, result.scores[0], strict=True)), abs=2e-4)
+
+
+def test_a_program_says_how_to_run_it(models, monkeypatch, capsys):
+    """The examples that ship are named as they lie in the lab's folder, so there it runs as copied."""
+    text = zero_shot.program(models, EMBEDDED, ["kitten-yarn-ball.jpg"], LABELS, ["a {}"], "softmax")
+    assert text.startswith("# Run this from the lab's folder, the one with app.py.\n")
+    assert "'assets/examples/kitten-yarn-ball.jpg'" in text
+    monkeypatch.chdir(ROOT)
+    exec(compile(text, "program", "exec"), {})
+    result = zero_shot.classify(models, EMBEDDED, [EXAMPLES / "kitten-yarn-ball.jpg"], LABELS, ["a {}"])
+    assert f"'cat': {round(result.scores[0][0], 4)}" in capsys.readouterr().out
+    text = zero_shot.program(models, EMBEDDED, ["my\nown.jpg"], LABELS, ["a {}"], "softmax")
+    assert text.startswith("# Run this from the lab's folder, the one with app.py, with 'my\\nown.jpg' in it.\n")
+    text = zero_shot.program(models, CLIP, ["own.jpg", "b.jpg"], LABELS, ["a {}"], "softmax")
+    assert text.startswith("# Run this in the folder of 'own.jpg', 'b.jpg'. It needs the packages torch, ")
+
+
+def test_a_photo_that_lies_on_its_side_is_turned_by_the_program_too(models, tmp_path, capsys):
+    photo, exif = Image.open(EXAMPLES / "kitten-yarn-ball.jpg").resize((300, 200)), Image.Exif()
+    exif[0x0112] = 8
+    photo.save(tmp_path / "phone.png", exif=exif)
+    file = str(tmp_path / "phone.png")
+    exec(compile(zero_shot.program(models, EMBEDDED, [file], LABELS, ["a {}"], "cosine"), "program", "exec"), {})
+    result = zero_shot.classify(models, EMBEDDED, [file], LABELS, ["a {}"], "cosine")
+    printed = json.loads(capsys.readouterr().out.replace("'", '"'))
+    assert printed == pytest.approx(dict(zip(LABELS, result.scores[0], strict=True)), abs=2e-4)
+    lying = zero_shot.classify(models, EMBEDDED, [photo], LABELS, ["a {}"], "cosine")
+    assert lying.scores[0] != pytest.approx(result.scores[0], abs=2e-4)
+
+
+def test_files_and_pictures_are_one(models, images, tmp_path):
+    files = []
+    for number, image in enumerate(images):
+        files.append(tmp_path / f"{number}.png")
+        image.save(files[-1])
+    out, steps = io.BytesIO(), []
+    images[0].save(out, "GIF", save_all=True, append_images=images[1:4])
+    by_file = zero_shot.classify(
+        models, CLIP, [*files, out.getvalue()], LABELS, on_step=lambda *step: steps.append(step)
+    )
+    np.testing.assert_allclose(by_file.scores[:5], zero_shot.classify(models, CLIP, images, LABELS).scores, atol=1e-6)
+    assert by_file.notes == [""] * 5 + ["Only the first of 4 frames is used."]
+    assert steps[:2] == [(4, 6), (6, 6)]
+
+
+def test_it_stops_between_batches(models, images):
+    stop, steps = threading.Event(), []
+    with pytest.raises(Stopped):
+        zero_shot.classify(
+            models, CLIP, images * 3, LABELS, on_step=lambda *s: (steps.append(s), stop.set()), stop=stop
+        )
+    assert steps == [(4, 15)]
 
 
 def test_nothing_to_score_is_a_hint(models, images):
