@@ -21,8 +21,7 @@ import torch
 from safetensors.torch import save_file
 
 from core.assets import EMBEDDED_FOLDER
-from core.models.embedded.pair import EmbeddedPair
-from core.models.layers.towers import text_tower
+from core.models.embedded.towers import Towers
 
 
 def main() -> None:
@@ -34,12 +33,10 @@ def main() -> None:
         {"row": row, "wnid": wnid, "name": name, "definition": definitions[wnid].split('; "')[0]}
         for row, (wnid, name) in enumerate(zip(synsets, names, strict=True))
     ]
-    reader = EmbeddedPair.__new__(EmbeddedPair)  # the text tower alone: the anchors it loads are made here
-    reader.text, reader.tokenizer = text_tower()
-    reader.text_anchors = torch.empty(0)
+    towers = Towers.load(torch.device("cpu"))
     with torch.inference_mode():
-        photos = torch.cat([reader.text_vectors([f"a photo of a {a['name']}"]) for a in anchors])
-        glosses = torch.cat([reader.text_vectors([f"{a['name']}: {a['definition']}"]) for a in anchors])
+        photos = torch.cat([towers.text_vectors([f"a photo of a {a['name']}"]) for a in anchors])
+        glosses = torch.cat([towers.text_vectors([f"{a['name']}: {a['definition']}"]) for a in anchors])
         texts = torch.nn.functional.normalize(photos + glosses, dim=1)
         mean = texts.mean(0)
         centred = torch.nn.functional.normalize(texts - mean, dim=1)

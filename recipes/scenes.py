@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from core.assets import GALLERY_FOLDER
-from core.models.embedded.measured import colour_words
+from core.models.embedded.answers.colour import colour_words
 
 SIDE = 448
 PACKAGE = "tuxpaint-stamps-default"

@@ -72,8 +72,10 @@ class Rows:
         scene = self.composer.scene(seed)
         phrases = self.phrases(scene, np.random.default_rng(seed))
         with torch.inference_mode():
-            encoding = look(self.pair.vision.efficientnet_lite, self.pair.image_anchors, scene.image)
-            maps = phrase_maps(encoding, torch.stack([self.vector(phrase) for phrase in phrases]), self.pair.anything)
+            encoding = look(self.pair.towers.vision.efficientnet_lite, self.pair.anchors.image, scene.image)
+            maps = phrase_maps(
+                encoding, torch.stack([self.vector(phrase) for phrase in phrases]), self.pair.anchors.mean_anchor
+            )
         masks = [Image.fromarray(scene.mask(phrase).astype(np.uint8) * 255) for phrase in phrases]
         return _row(encoding, maps, [np.asarray(mask.resize((GRID, GRID), Image.Resampling.BOX)) for mask in masks])
 
@@ -100,8 +102,10 @@ class PhotoRows:
     def __call__(self, row: int) -> Row:
         nouns = self.photos.phrases(row)
         with torch.inference_mode():
-            encoding = look(self.pair.vision.efficientnet_lite, self.pair.image_anchors, self.photos.image(row))
-            maps = phrase_maps(encoding, torch.stack([self.vector(noun) for noun, _ in nouns]), self.pair.anything)
+            encoding = look(self.pair.towers.vision.efficientnet_lite, self.pair.anchors.image, self.photos.image(row))
+            maps = phrase_maps(
+                encoding, torch.stack([self.vector(noun) for noun, _ in nouns]), self.pair.anchors.mean_anchor
+            )
             spread = F.interpolate(maps[:, MAPS.index(FINEST)][None], size=(GRID, GRID), mode="bilinear")[0]
         there = torch.tensor([there for _, there in nouns])[:, None, None]
         return _row(encoding, maps, ((spread >= CUT) & there).numpy().astype(np.uint8) * 255)

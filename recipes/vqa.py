@@ -67,7 +67,7 @@ def _prepared(pair: EmbeddedPair, work: Path, source: str, rows: int, apart: boo
             name: torch.from_numpy(np.array(kept[name.replace(" ", "_")][seed]))[None].float() for name in CHANNELS
         }
         with torch.inference_mode():
-            found = pair.decoder(depths, maps)["logits"].sigmoid()
+            found = pair.segmenter.decoder(depths, maps)["logits"].sigmoid()
         pixels = torch.from_numpy(np.asarray(composer.scene(seed).image, np.float32).copy()).permute(2, 0, 1)
         return {
             "about": about_phrase(maps, found).numpy().astype(np.float16),
@@ -89,8 +89,10 @@ class PhotoRows:
         with torch.inference_mode():
             encoding = self.pair.encode_image(self.photos.image(row))
             vectors = torch.stack([self.vector(noun) for noun, _ in self.photos.phrases(row)])
-            maps = phrase_maps(encoding, vectors, self.pair.anything)
-            found = self.pair.decoder({name: encoding[name][None] for name in CHANNELS}, maps)["logits"].sigmoid()
+            maps = phrase_maps(encoding, vectors, self.pair.anchors.mean_anchor)
+            found = self.pair.segmenter.decoder({name: encoding[name][None] for name in CHANNELS}, maps)[
+                "logits"
+            ].sigmoid()
         return {
             "seen": encoding["stride 32"].numpy().astype(np.float16),
             "about": about_phrase(maps, found).numpy().astype(np.float16),
@@ -132,7 +134,7 @@ class Questions(torch.utils.data.Dataset[Any]):
     def collate(self, rows: list[Any]) -> dict[str, torch.Tensor]:
         patches, questions, targets = zip(*rows, strict=True)
         with torch.no_grad():
-            words, mask, _ = self.pair.read_words(questions)
+            words, mask, _ = self.pair.towers.token_vectors(questions)
         target = torch.from_numpy(np.stack(targets))
         return {"patches": torch.stack(patches), "words": words, "mask": mask, "target": target}
 

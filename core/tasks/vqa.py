@@ -8,7 +8,7 @@ from PIL.Image import Image
 
 from core.errors import UserError
 from core.models.abilities import Answerer, AttentiveAnswerer, Relevance
-from core.models.embedded import questions as _questions
+from core.models.embedded.answers.kind import OTHER, all_kinds, parse
 from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.results import Answers
@@ -17,7 +17,7 @@ from core.text import clean_text
 
 TASK = TASKS.register("vqa", Task("vqa", "a question about a picture", Answerer))
 
-KINDS = _questions.KINDS
+KINDS = {kind.name: kind.example for kind in all_kinds() if kind.example}  # as hints show them
 MAX_QUESTIONS, LENGTH = 50, 200
 
 
@@ -64,7 +64,7 @@ def relevance(
 
 def hint(name: str, question: str) -> str:
     """What to bear in mind about the embedded model's answer to this question; "" if nothing."""
-    if name != EMBEDDED or _questions.read(question).kind != "other":
+    if name != EMBEDDED or parse(question).kind != OTHER:
         return ""
     return (
         "The embedded model was not trained on this kind of question, so take its answer with care. It knows "

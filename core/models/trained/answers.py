@@ -5,12 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL.Image import Image
 
 from core.models.abilities import AttentiveAnswerer, Relevance
+from core.models.embedded.anchors import Anchors
+from core.models.embedded.fusion import FusionAnswerer
+from core.models.embedded.segmenter import MapSegmenter
+from core.models.embedded.towers import Towers
 from core.models.family import Family, register
+from core.models.loading import weight_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -18,20 +23,16 @@ if TYPE_CHECKING:
 
 
 class TunedAnswers(AttentiveAnswerer):
-    """`pair` is an embedded pair whose reader is the tuned one."""
-
-    def __init__(self, pair: Any) -> None:
-        self.pair = pair
+    def __init__(self, segmenter: MapSegmenter, fusion: FusionAnswerer) -> None:
+        self.segmenter, self.fusion = segmenter, fusion
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TunedAnswers:
-        from core.assets import EMBEDDED_FOLDER
-        from core.models.embedded.pair import EmbeddedPair
         from core.models.layers.fusion_transformer import shipped
 
-        pair = EmbeddedPair.load(EMBEDDED_FOLDER, device, dtype)
-        pair.reader = shipped(path).to(device)
-        return cls(pair)
+        towers = Towers.load(device)
+        segmenter = MapSegmenter(towers, Anchors(towers))
+        return cls(segmenter, FusionAnswerer(segmenter, shipped(path)))
 
     @classmethod
     def answer_program(cls, model_id: str) -> str:
@@ -39,19 +40,16 @@ class TunedAnswers(AttentiveAnswerer):
 
     @property
     def nbytes(self) -> int:
-        return int(self.pair.nbytes)
+        return self.segmenter.towers.nbytes + weight_bytes(self.fusion.transformer)
 
     def encode_image(self, image: Image) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = self.pair.encode_image(image)
-        return found
+        return self.segmenter.encode_image(image)
 
     def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
-        return [self.pair.read_alone(encoding, question) for question in questions]
+        return [self.fusion.top(self.fusion.logits(encoding, question)) for question in questions]
 
     def relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
-        encoding = {name: value.to(self.pair.image_anchors.device) for name, value in encoding.items()}
-        found: Relevance = self.pair.reader_relevance(encoding, question, shuffled)
-        return found
+        return self.fusion.attribution(encoding, question, shuffled)
 
 
 PROGRAM = """\

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL.Image import Image
 
 from core.models.abilities import ImagePrompted
+from core.models.embedded.anchors import Anchors
+from core.models.embedded.segmenter import SEGMENT_PROGRAM, MapSegmenter
+from core.models.embedded.towers import Towers
 from core.models.family import Family, register
+from core.models.loading import weight_bytes
 
 if TYPE_CHECKING:
     import torch
@@ -17,42 +21,32 @@ if TYPE_CHECKING:
 
 
 class TunedMasks(ImagePrompted):
-    """`pair` is an embedded pair whose decoder is the tuned one."""
-
-    def __init__(self, pair: Any) -> None:
-        self.pair = pair
+    def __init__(self, segmenter: MapSegmenter) -> None:
+        self.segmenter, self.anchors = segmenter, segmenter.anchors
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TunedMasks:
-        from core.assets import EMBEDDED_FOLDER
-        from core.models.embedded.pair import EmbeddedPair
         from core.models.layers.mask_decoder import shipped
 
-        pair = EmbeddedPair.load(EMBEDDED_FOLDER, device, dtype)
-        pair.decoder = shipped(path).to(device)
-        return cls(pair)
+        towers = Towers.load(device)
+        return cls(MapSegmenter(towers, Anchors(towers), shipped(path)))
 
     @classmethod
     def segment_program(cls, model_id: str) -> str:
-        from core.models.embedded.pair import EmbeddedPair
-
-        return EmbeddedPair.segment_program(model_id).replace('"assets/segmentation"', repr(model_id))
+        return SEGMENT_PROGRAM.replace('"assets/segmentation"', repr(model_id))
 
     @property
     def nbytes(self) -> int:
-        return int(self.pair.nbytes)
+        return self.segmenter.towers.nbytes + weight_bytes(self.segmenter.decoder)
 
     def encode_image(self, image: Image) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = self.pair.encode_image(image)
-        return found
+        return self.segmenter.encode_image(image)
 
     def segment(self, encoding: Mapping[str, Tensor], prompts: Sequence[str]) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = self.pair.segment(encoding, prompts)
-        return found
+        return self.segmenter.segment(encoding, self.anchors.phrase_vectors(prompts))
 
     def segment_like(self, encoding: Mapping[str, Tensor], examples: Sequence[Image]) -> dict[str, Tensor]:
-        found: dict[str, Tensor] = self.pair.segment_like(encoding, examples)
-        return found
+        return self.segmenter.segment(encoding, self.anchors.embed_images(examples))
 
 
 register(Family(name="tuned-masks", adapter=TunedMasks, architectures=("MapDecoder",), specs=()))

@@ -7,12 +7,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL.Image import Image
 
 from core.errors import UserError
 from core.models.abilities import DualEncoder, Scale
+from core.models.embedded.anchors import Anchors
+from core.models.embedded.towers import Towers
 from core.models.family import Family, register
 from core.models.layers.asif import sharpen
 
@@ -27,23 +29,20 @@ SIDES = ("image", "text")
 class TunedPair(DualEncoder):
     """`maps` {side: [d of the side's tower, anchors]}; a side that was locked has none."""
 
-    def __init__(self, pair: Any, maps: dict[str, Tensor], scale: Scale) -> None:
-        self.pair, self.maps, self._scale = pair, maps, scale
+    def __init__(self, anchors: Anchors, maps: dict[str, Tensor], scale: Scale) -> None:
+        self.anchors, self.towers, self.maps, self._scale = anchors, anchors.towers, maps, scale
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TunedPair:
         from safetensors.torch import load_file
 
-        from core.assets import EMBEDDED_FOLDER
-        from core.models.embedded.pair import EmbeddedPair
-
-        pair = EmbeddedPair.load(EMBEDDED_FOLDER, device, dtype)
+        anchors = Anchors(Towers.load(device))
         maps = load_file(path / "model.safetensors", device=str(device))
-        wanted = {"image": pair.image_anchors.T.shape, "text": pair.text_anchors.T.shape}
+        wanted = {"image": anchors.image.T.shape, "text": anchors.text.T.shape}
         if any(side not in wanted or value.shape != wanted[side] for side, value in maps.items()):
             raise UserError(f"The model in {path.name!r} was not made from this embedded pair. Train it again.")
         config = json.loads((path / "config.json").read_text())
-        return cls(pair, maps, Scale(float(config["scale"]), float(config["bias"]), bool(config["sigmoid"])))
+        return cls(anchors, maps, Scale(float(config["scale"]), float(config["bias"]), bool(config["sigmoid"])))
 
     @classmethod
     def program(cls, model_id: str) -> str:
@@ -51,16 +50,14 @@ class TunedPair(DualEncoder):
 
     @property
     def nbytes(self) -> int:
-        return int(self.pair.nbytes) + sum(value.numel() * value.element_size() for value in self.maps.values())
+        return self.towers.nbytes + sum(value.numel() * value.element_size() for value in self.maps.values())
 
     def embed_images(self, images: Sequence[Image]) -> Tensor:
-        import torch
-
-        vectors = torch.cat([self.pair.image_vector(image) for image in images])
-        return tuned(vectors, self.pair.image_anchors, self.maps.get("image")).cpu()
+        vectors = self.towers.image_vectors(images)
+        return tuned(vectors, self.anchors.image, self.maps.get("image")).cpu()
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        return tuned(self.pair.centred(texts), self.pair.text_anchors, self.maps.get("text")).cpu()
+        return tuned(self.anchors.centred(texts), self.anchors.text, self.maps.get("text")).cpu()
 
     def scale(self) -> Scale:
         return self._scale
@@ -77,9 +74,9 @@ def tuned(vectors: Tensor, anchors: Tensor, added: Tensor | None) -> Tensor:
 
 
 PROGRAM = """\
-from core.assets import EMBEDDED_FOLDER
-from core.models.embedded.pair import EmbeddedPair  # EfficientNet-Lite0 and MiniLM, joined by ASIF
-from core.models.trained.pair import TunedPair
+from pathlib import Path
+
+from core.models.trained.pair import TunedPair  # EfficientNet-Lite0 and MiniLM, joined by ASIF, and what a run added
 
 model = TunedPair.load(Path("{model_id}"), torch.device("cpu"), torch.float32)
 with torch.inference_mode():

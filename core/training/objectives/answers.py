@@ -78,7 +78,7 @@ answer and else 0. **Papers:** [ViLT](https://arxiv.org/abs/2102.03334), [Visual
 
     def _row(self, example: Example) -> dict[str, Tensor]:
         encoding = self.models.encode(self.base, example.picture().resize((SIDE, SIDE), Image.Resampling.BICUBIC))
-        found = self.models.call(self.base, "reader_inputs", encoding, example.question)
+        found = self.models.call(self.base, "fusion_inputs", encoding, example.question)
         return {name: value.cpu() for name, value in found.items()}
 
 

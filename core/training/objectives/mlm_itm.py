@@ -15,8 +15,8 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.utils.checkpoint import checkpoint
 
 from core.assets import EMBEDDED_FOLDER, VQA_FOLDER
-from core.models.embedded.answers import SELDOM
 from core.models.embedded.pair import EmbeddedPair
+from core.models.embedded.presence import BASE_RATE
 from core.models.layers.image_text_matcher import GridMatcher, fresh, grid, grounded
 from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
@@ -63,17 +63,17 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
         pair = self._pair()
         rows = [self._row(pair, example) for example in examples]
         found = {name: torch.cat([row[name] for row in rows]) for name in ("patches", "places", "image", "text")}
-        tokens = [pair.word_tokens([example.text])["input_ids"][0] for example in examples]
-        found["ids"] = pad_sequence(tokens, batch_first=True, padding_value=pair.tokenizer.pad_token_id)
-        found["mask"] = (found["ids"] != pair.tokenizer.pad_token_id).long()
+        tokens = [pair.towers.question_tokens([example.text])["input_ids"][0] for example in examples]
+        found["ids"] = pad_sequence(tokens, batch_first=True, padding_value=pair.towers.tokenizer.pad_token_id)
+        found["mask"] = (found["ids"] != pair.towers.tokenizer.pad_token_id).long()
         found["words"] = pad_sequence([row["words"][0] for row in rows], batch_first=True)
         return {name: value.cpu() for name, value in found.items()}
 
     def learner(self, train: Batch) -> Fusion:
         pair = self._pair()
         slope, bias = pair.scale().presence or (1.0, 0.0)
-        model = fresh(VQA_FOLDER, (slope, bias - math.log(SELDOM / (1 - SELDOM))))
-        return Fusion(model, pair.text, pair.tokenizer, self.config)
+        model = fresh(VQA_FOLDER, (slope, bias - math.log(BASE_RATE / (1 - BASE_RATE))))
+        return Fusion(model, pair.towers.text, pair.towers.tokenizer, self.config)
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
         """The share of hidden words that are found, and of pairs that are judged rightly: right and wrong ones count as
@@ -116,11 +116,11 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
 
     def _row(self, pair: EmbeddedPair, example: Example) -> dict[str, Tensor]:
         picture = example.picture()
-        patches, places = grid(pair.vision.efficientnet_lite, pair.image_anchors, picture)
+        patches, places = grid(pair.towers.vision.efficientnet_lite, pair.anchors.image, picture)
         return {
             "patches": patches.half(),
             "places": places.half(),
-            "words": pair.read_words([example.text])[0].half(),
+            "words": pair.towers.token_vectors([example.text])[0].half(),
             "image": pair.embed_images([picture]),
             "text": pair.embed_texts([example.text]),
         }

@@ -60,7 +60,7 @@ def test_shipped_anchors_are_what_minilm_makes_of_names_and_definitions(lab):
     with torch.inference_mode():
         for anchor in listed[::250]:
             texts = [f"a photo of a {anchor['name']}", f"{anchor['name']}: {anchor['definition']}"]
-            vector = torch.nn.functional.normalize(pair.text_vectors(texts).sum(0), dim=0) - shipped["text_mean"]
+            vector = torch.nn.functional.normalize(pair.towers.text_vectors(texts).sum(0), dim=0) - shipped["text_mean"]
             made = torch.nn.functional.normalize(vector, dim=0)
             assert torch.allclose(made, shipped["text"][anchor["row"]], atol=1e-4)
 

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from core.models.embedded.questions import Question, read, singular
+from core.models.embedded.answers.kind import parse
+from core.models.embedded.questions import Question, singular
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,7 @@ from core.models.embedded.questions import Question, read, singular
     ],
 )
 def test_kinds(text, kind, phrase, region):
-    assert read(text) == Question(kind, phrase, region)
+    assert parse(text) == Question(kind, phrase, region)
 
 
 def test_singular():
@@ -48,5 +49,5 @@ def test_singular():
 @pytest.mark.parametrize("text", ["is there a " + "in the picture " * 13, "what " * 40, "how many " + "are in " * 27])
 def test_no_question_takes_long(text):
     begin = time.perf_counter()
-    read(text[:200])
+    parse(text[:200])
     assert time.perf_counter() - begin < 0.2

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -100,3 +101,12 @@ def test_looking_again_is_free_where_nothing_changed(lab, runs, monkeypatch):
     assert names(lab) == ["mine"]
     monkeypatch.setattr("core.models.catalog.run_specs", None)
     assert names(lab) == ["mine"]
+
+
+def test_the_program_shown_for_a_pair_gives_the_same_vectors(lab, runs, images, texts):
+    folder = trained(runs, "1-aaaaaaaa", value=0.01)
+    shown = {"torch": torch, "images": images, "texts": texts}
+    exec(lab.catalog.adapter("mine").program(str(folder / "model")), shown)
+    np.testing.assert_allclose(shown["image_embeds"].numpy(), lab.embed_images("mine", images), atol=1e-5)
+    np.testing.assert_allclose(shown["text_embeds"].numpy(), lab.embed_texts("mine", texts), atol=1e-5)
+    assert (shown["scale"], shown["bias"]) == (20.0, 0.0)

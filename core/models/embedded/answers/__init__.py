@@ -1,0 +1,1 @@
+"""How the embedded model answers: one file for each kind of question."""

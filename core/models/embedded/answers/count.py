@@ -1,0 +1,61 @@
+"""“How many cats are there?”"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.models.embedded.answers.kind import register, shares
+from core.models.embedded.answers.measured import MeasuredKind
+from core.models.embedded.questions import HERE, Question
+from core.models.embedded.segmenter import Encoding
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_COUNT = 6
+# Log odds below which what is asked for is taken not to be there: "how many ...?" is mostly asked of what is there.
+ABSENT_BELOW = -2.0
+# What counts as one object, chosen on composed scenes kept apart: in the finest spread of the similarity (an index into
+# dense_features.MAPS), places that touch, above a share of the highest of all, at least MIN_PLACES of them.
+FINEST_MAP, THRESHOLDS, MIN_PLACES = 6, (0.8, 0.85, 0.9), 4
+
+
+@register
+class Count(MeasuredKind):
+    name = "count"
+    order = 20
+    example = f"“how many cats are there?” (up to {MAX_COUNT})"
+    patterns = (
+        rf"(?:how many|count(?: all)?(?: the)?|(?:what is )?the number of)\s+(?P<phrase>.+?)(?:\s+(?:are|is|do|does|can|could)\b.*)?{HERE}",
+    )
+
+    def answer(self, encoding: Encoding, question: Question) -> dict[str, float]:
+        present = self.parts.presence.log_odds(encoding, question.phrase or "thing") > ABSENT_BELOW
+        return counts(self.maps(encoding, question)[0], present)
+
+
+def counts(maps: Tensor, present: bool) -> dict[str, float]:
+    """In how many components the finest of a phrase's maps [len(MAPS), h, w] falls: a vote for each threshold. "0" has
+    all votes if it is not present."""
+    if not present:
+        return {"0": 1.0}
+    finest = maps[FINEST_MAP]
+    found = [min(max(components(finest >= share * finest.max()), 1), MAX_COUNT) for share in THRESHOLDS]
+    return shares({str(number): float(votes) for number, votes in Counter(found).items()})
+
+
+def components(mask: Tensor) -> int:
+    """The number of components of MIN_PLACES places or more in [h, w] of bool; places touch at sides and corners."""
+    import torch
+
+    labels = torch.arange(1, mask.numel() + 1, device=mask.device, dtype=torch.float32).view(mask.shape) * mask
+    while True:  # each place takes the largest label around it, until every component has one
+        spread = torch.nn.functional.max_pool2d(labels[None, None], 3, 1, 1)[0, 0] * mask
+        if torch.equal(spread, labels):
+            break
+        labels = spread
+    _, sizes = np.unique(labels[mask].cpu().numpy(), return_counts=True)
+    return int((sizes >= MIN_PLACES).sum())

@@ -1,0 +1,21 @@
+"""Any question that no other kind knows: what the fusion transformer makes of it."""
+
+from __future__ import annotations
+
+from core.models.abilities import Relevance
+from core.models.embedded.answers.kind import OTHER, QuestionKind, register
+from core.models.embedded.questions import Question
+from core.models.embedded.segmenter import Encoding
+
+
+@register
+class Other(QuestionKind):
+    name = OTHER
+    order = 90
+
+    def answer(self, encoding: Encoding, question: Question) -> dict[str, float]:
+        fusion = self.parts.fusion
+        return fusion.top(fusion.logits(encoding, question.text))
+
+    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Relevance:
+        return self.parts.fusion.attribution(encoding, question.text, shuffled)
