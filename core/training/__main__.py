@@ -92,20 +92,18 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _new(args: argparse.Namespace) -> int:
-    from core.training import OBJECTIVES, all_objectives
+    from core.training import OBJECTIVES
     from core.training.data.check import check
-    from core.training.data.loading import Source, load
-    from core.training.request import Request, prepare
+    from core.training.data.loading import load
+    from core.training.request import Request, prepare, source_of
     from core.training.run_folder import RunFolder
 
-    all_objectives()
-    objective = OBJECTIVES.get(args.objective)
     settings = dict(_setting(text) for text in args.set)
     request = Request(args.objective, args.data, settings, args.base, args.name or args.folder.name)
-    source = Source(args.data, args.file, args.rows, objective.Config.read(settings).seed)
+    source = source_of(request, args.file, args.rows)
     with tempfile.TemporaryDirectory(prefix="vlm-lab-data-") as made:
         examples = load(source, Path(made), _store(args.galleries))
-        print(check(examples, objective).summary())
+        print(check(examples, OBJECTIVES.get(request.objective)).summary())
         RunFolder(args.folder).lay_out(prepare(request, examples))
     print(f"Now: python -m core.training {args.folder}")
     return 0

@@ -121,7 +121,8 @@ class Objective(ABC):
     order: ClassVar[int] = 50
     about: ClassVar[str]  # Markdown: what is learned, what is frozen, the loss as a formula, the papers
     needs: ClassVar[tuple[str, ...]]  # the fields of Example that it reads
-    data: ClassVar[str] = "scenes"  # of core/training/data.py's sources the one to try it on first
+    data: ClassVar[str] = "scenes"  # of the sources in core/training/data/loading.py the one to try it on first
+    phrases: ClassVar[bool] = False  # whether its scenes have phrases of one object each instead of whole captions
     metric: ClassVar[str]  # of those that `measure` gives, the one that says how good it is
     Config: ClassVar[type[Config]] = Config
 

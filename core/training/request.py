@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from core.engine import OnStep
@@ -12,6 +13,7 @@ from core.models.family import EMBEDDED
 from core.training import OBJECTIVES, all_objectives
 from core.training.data.check import check
 from core.training.data.example import Example
+from core.training.data.loading import Source
 from core.training.data.split import Split, share_pictures, split_by_picture
 
 NAME_LENGTH = 1_000  # characters
@@ -37,6 +39,15 @@ class Prepared:
     request: Request
     examples: list[Example]
     split: Split
+
+
+def source_of(request: Request, file: Path | None = None, rows: int | None = None) -> Source:
+    """The source of a request's data: scenes are drawn by the run's own seed, and with phrases where its objective reads those.
+    `file` is the archive of a zip, `rows` how many to make or fetch. Raises UserError for settings that will not do."""
+    all_objectives()
+    objective = OBJECTIVES.get(request.objective)
+    seed = objective.Config.read(request.settings).seed
+    return Source(request.data, file, rows, seed, objective.phrases)
 
 
 def prepare(request: Request, examples: Sequence[Example], on_step: OnStep | None = None) -> Prepared:

@@ -14,7 +14,7 @@ from core.errors import UserError
 from core.models.family import EMBEDDED
 from core.training import need_base
 from core.training.data import loading as sets
-from core.training.request import Request
+from core.training.request import Request, source_of
 from tabs._lab import Lab
 from web.errors import translate_errors
 
@@ -29,11 +29,11 @@ def build(lab: Lab) -> None:
     def runs_start(objective: str, data: str, config_json: str = "{}", name: str = "", model: str = EMBEDDED) -> str:
         """Start a run: what is learned, from which data ("gallery", "gallery:NAME", "scenes", "hub:ID" or "run:ID", those of an
         earlier run), with settings as a JSON object. Gives the run's id."""
-        settings = _settings(config_json)
-        need_base(lab.models, str(objective), str(model))
+        request = Request(str(objective), str(data), _settings(config_json), str(model), str(name))
+        need_base(lab.models, request.objective, request.base)
         with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
-            examples = sets.load(sets.Source(str(data)), Path(folder), lab.store, runs)
-            return runs.start(Request(str(objective), str(data), settings, str(model), str(name)), examples)
+            examples = sets.load(source_of(request), Path(folder), lab.store, runs)
+            return runs.start(request, examples)
 
     @translate_errors
     def runs_list() -> list[dict[str, Any]]:

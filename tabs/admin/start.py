@@ -17,7 +17,7 @@ from core.training import OBJECTIVES, all_objectives, find_objective, need_base
 from core.training.data import loading as sets
 from core.training.data.check import check
 from core.training.data.example import Example
-from core.training.request import Request
+from core.training.request import Request, source_of
 from core.training.supervisor.listing import Run
 from tabs import _galleries
 from tabs._jobs import stepper
@@ -73,21 +73,27 @@ def build(lab: Lab) -> Start:
                 label="Some of the examples", columns=4, height="auto", format="jpeg", elem_classes="told"
             )
 
-    def examples(values: Mapping[Component, Any], into: str, progress: gr.Progress) -> tuple[str, list[Example]]:
+    def asked(values: Mapping[Component, Any]) -> Request:
+        objective, settings = form.read(values)
         where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
+        return Request(objective, where, settings, str(values[start_from]), str(values[name] or ""))
+
+    def examples(request: Request, values: Mapping[Component, Any], into: str, progress: gr.Progress) -> list[Example]:
         archive = Path(values[file]) if values[file] else None
         rows, step = int(values[count] or sets.SCENES), stepper(progress, "Making the data ready")
-        return where, sets.load(sets.Source(where, archive, rows), Path(into), lab.store, runs, step)
+        return sets.load(source_of(request, archive, rows), Path(into), lab.store, runs, step)
 
     @translate_errors
     def looked(
         values: dict[Component, Any],
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
-        objective, _ = form.read(values)
+        request = asked(values)
         with TemporaryDirectory(prefix="vlm-lab-look-") as folder:
-            found = check(examples(values, folder, progress)[1], OBJECTIVES.get(objective))
-            shown = [(door.thumbnail(one.picture(), SIDE), told(one, objective)) for one in found.samples(SHOWN)]
+            found = check(examples(request, values, folder, progress), OBJECTIVES.get(request.objective))
+            shown = [
+                (door.thumbnail(one.picture(), SIDE), told(one, request.objective)) for one in found.samples(SHOWN)
+            ]
         return found.summary(), shown
 
     @translate_errors
@@ -95,12 +101,10 @@ def build(lab: Lab) -> Start:
         values: dict[Component, Any],
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[str, str]:
-        objective, settings = form.read(values)
-        need_base(lab.models, objective, str(values[start_from]))
+        request = asked(values)
+        need_base(lab.models, request.objective, request.base)
         with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
-            where, rows = examples(values, folder, progress)
-            request = Request(objective, where, settings, str(values[start_from]), str(values[name] or ""))
-            id = runs.start(request, rows)
+            id = runs.start(request, examples(request, values, folder, progress))
         return id, "It has started: see “Watch”."
 
     def chosen(objective: str, where: str) -> tuple[Any, Any]:

@@ -1,8 +1,8 @@
-"""A small set made on the fly: things of the demo gallery pasted on its photographs, so that what each picture shows is known to
-the pixel. Every objective can be tried on it, and its captions name the things, which tells whether a captioner looks.
+"""A small set made on the fly: objects of the demo gallery pasted on its photographs, so that what each picture shows is known to
+the pixel. Every objective can be tried on it, and its captions name the objects, which tells whether a captioner uses the picture.
 
-Some of the gallery's pictures are cut-outs on a plain backdrop: those are the things. The same 27 things stand in the scenes that a
-run trains on and in those that it holds out, in other sizes, places and company.
+Some of the gallery's pictures show one object on a plain background: those are cut out. The same 27 objects are in the scenes that
+a run trains on and in those that it holds out, in other sizes, places and combinations.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from core.engine import OnStep
 from core.training.data.example import Example
 
 SIDE = 256  # of a scene, in pixels
-THINGS = {
+OBJECTS = {  # by the name of the picture's file
     "airplane-jumbo": "airplane",
     "american-football": "football",
     "avocado-whole": "avocado",
@@ -48,13 +48,13 @@ THINGS = {
     "tricycle-pink": "tricycle",
     "turkey-roast": "turkey",
 }
-ALONE = ("{a}", "a picture of {a}", "there is {a}", "{a} in the picture")
-TOGETHER = ("{a} and {b}", "a picture of {a} and {b}", "{a} next to {b}", "there is {a} and {b}")
+CAPTIONS_OF_ONE = ("{a}", "a picture of {a}", "there is {a}", "{a} in the picture")
+CAPTIONS_OF_TWO = ("{a} and {b}", "a picture of {a} and {b}", "{a} next to {b}", "there is {a} and {b}")
 
 
 @dataclass(frozen=True)
 class Scene:
-    """`names` of the one or two things, the larger first, and where each is seen: [SIDE, SIDE] of bool."""
+    """`names` of the one or two objects, the larger first, and the `masks` of their visible parts: [SIDE, SIDE] of bool."""
 
     image: Image.Image
     names: list[str]
@@ -64,66 +64,67 @@ class Scene:
 def make(
     folder: Path, count: int, seed: int = 0, phrases: bool = False, on_step: OnStep | None = None
 ) -> list[Example]:
-    """Write `count` scenes into `folder`, the same ones for the same seed, and say what they show.
+    """Write `count` scenes into `folder`, the same ones for the same seed.
 
-    `text` is a caption that names what is there, `mask` a picture of SIDE x SIDE that is white where any of it is seen;
-    with `phrases` both are about one thing alone. `label` is the larger thing. `question` is about one thing or how many
-    there are, `answer` one word or a name.
+    `text` is a caption that names every object, `mask` a picture of SIDE x SIDE that is white where any of them is visible;
+    with `phrases` both are about one object alone, drawn at random. `label` is the larger object. `question` is about one
+    object or their number, `answer` one word or a name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     examples = []
     for number in range(count):
         rng = np.random.default_rng((seed, number))
-        found = scene(rng)
+        made = scene(rng)
         picture, mask = folder / f"{seed}-{number:05d}.jpg", folder / f"{seed}-{number:05d}-mask.png"
-        found.image.save(picture, quality=90)
-        told = [int(rng.integers(len(found.names)))] if phrases else range(len(found.names))
-        names, seen = [found.names[i] for i in told], np.any([found.masks[i] for i in told], 0)
-        Image.fromarray(seen.astype(np.uint8) * 255).save(mask)
+        made.image.save(picture, quality=90)
+        described = [int(rng.integers(len(made.names)))] if phrases else range(len(made.names))
+        names = [made.names[i] for i in described]
+        visible = np.any([made.masks[i] for i in described], 0)
+        Image.fromarray(visible.astype(np.uint8) * 255).save(mask)
         text = names[0] if phrases else caption(names, rng)
-        question, answer = ask(found, rng)
-        examples.append(Example(str(picture), text, question, answer, found.names[0], str(mask)))
+        question, answer = ask(made, rng)
+        examples.append(Example(str(picture), text, question, answer, made.names[0], str(mask)))
         if on_step:
             on_step(number + 1, count)
     return examples
 
 
 def scene(rng: np.random.Generator) -> Scene:
-    """One thing or two, that do not hide each other by more than a third."""
+    """One object or two, that do not hide each other by more than a third."""
     image = _background(rng)
-    things: list[tuple[str, np.ndarray]] = []  # with where each is still seen
-    for place in rng.permutation(len(THINGS))[: rng.integers(1, 3)]:
-        stem = list(THINGS)[place]
+    objects: list[tuple[str, np.ndarray]] = []  # with the visible part of each
+    for place in rng.permutation(len(OBJECTS))[: rng.integers(1, 3)]:
+        stem = list(OBJECTS)[place]
         for _ in range(20):  # until there is room
             cut = _varied(_cut_out(stem), rng)
             corner = (int(rng.integers(SIDE - cut.width + 1)), int(rng.integers(SIDE - cut.height + 1)))
             layer = Image.new("L", (SIDE, SIDE))
             layer.paste(cut.getchannel("A"), corner)
             mask = np.asarray(layer) > 127
-            if all((before & mask).sum() < min(before.sum(), mask.sum()) / 3 for _, before in things):
+            if all((before & mask).sum() < min(before.sum(), mask.sum()) / 3 for _, before in objects):
                 image.paste(cut.convert("RGB"), corner, cut.getchannel("A"))
-                things = [(name, before & ~mask) for name, before in things] + [(THINGS[stem], mask)]
+                objects = [(name, before & ~mask) for name, before in objects] + [(OBJECTS[stem], mask)]
                 break
-    things.sort(key=lambda thing: -int(thing[1].sum()))
-    return Scene(image, [name for name, _ in things], [mask for _, mask in things])
+    objects.sort(key=lambda found: -int(found[1].sum()))
+    return Scene(image, [name for name, _ in objects], [mask for _, mask in objects])
 
 
 def caption(names: list[str], rng: np.random.Generator) -> str:
-    ways = ALONE if len(names) == 1 else TOGETHER
-    return str(rng.choice(ways)).format(**dict(zip("ab", map(with_article, names), strict=False)))
+    templates = CAPTIONS_OF_ONE if len(names) == 1 else CAPTIONS_OF_TWO
+    return str(rng.choice(templates)).format(**dict(zip("ab", map(with_article, names), strict=False)))
 
 
-def ask(found: Scene, rng: np.random.Generator) -> tuple[str, str]:
-    """A question and its answer: whether a thing is there (as often yes as no), on which side it is, or how many there are."""
-    kind, name = rng.choice(("there", "side", "count")), str(rng.choice(found.names))
+def ask(made: Scene, rng: np.random.Generator) -> tuple[str, str]:
+    """A question and its answer: whether an object is there (as often yes as no), on which side it is, or how many there are."""
+    kind, name = rng.choice(("there", "side", "count")), str(rng.choice(made.names))
     if kind == "there":
-        others = [other for other in THINGS.values() if other not in found.names]
+        others = [other for other in OBJECTS.values() if other not in made.names]
         asked, answer = (name, "yes") if rng.random() < 0.5 else (str(rng.choice(others)), "no")
         return f"is there {with_article(asked)}?", answer
     if kind == "side":
-        middle = np.nonzero(found.masks[found.names.index(name)])[1].mean()
+        middle = np.nonzero(made.masks[made.names.index(name)])[1].mean()
         return f"is the {name} on the left or on the right?", "left" if middle < SIDE / 2 else "right"
-    return "how many things are there?", str(len(found.names))
+    return "how many things are there?", str(len(made.names))
 
 
 def with_article(name: str) -> str:
@@ -152,12 +153,13 @@ def _varied(cut: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 @cache
 def _photographs() -> list[Path]:
-    return [path for path in sorted((GALLERY_FOLDER / "pictures").glob("*.jpg")) if path.stem not in THINGS]
+    return [path for path in sorted((GALLERY_FOLDER / "pictures").glob("*.jpg")) if path.stem not in OBJECTS]
 
 
 @cache
 def _cut_out(stem: str) -> Image.Image:
-    """RGBA, cropped to the thing. What is seen from the corners as backdrop is none of it; the edge is feathered."""
+    """RGBA, cropped to the object: what has the colour of the corners and is connected to them is background; the edge is
+    feathered."""
     with Image.open(GALLERY_FOLDER / "pictures" / f"{stem}.jpg") as file:
         photo = file.convert("RGB")
     flooded, marker = photo.copy(), (255, 0, 255)

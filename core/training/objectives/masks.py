@@ -1,4 +1,4 @@
-"""Segmentation: the decoder learns what is a thing's outline, and what is not, in pictures of one's own."""
+"""Segmentation: the decoder learns where objects end, in pictures of one's own."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ class Masks(Objective):
     title = "Segmentation by words (CLIPSeg)"
     order = 70
     needs = ("image", "text", "mask")
+    phrases = True  # a person asks for one object at a time, and its mask is what is to be learned
     metric = "mean IoU"
     Config = MasksConfig
     about = r"""**Learned:** the shipped decoder, which sharpens a phrase's similarity maps into a mask. **Frozen:** both towers, and

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.training.__main__ import COMMANDS, _parser, main
+from core.training.data import scenes
 from core.training.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[3]
@@ -51,6 +52,18 @@ def test_a_run_is_laid_out_and_trained(tmp_path, capsys):
     assert main([str(place), "--device", "cpu"]) == 0
     assert capsys.readouterr().out == "finished\n"
     assert folder.status()["state"] == "finished"
+
+
+@pytest.mark.parametrize(("objective", "phrases"), [("masks", True), ("answers", False)])
+def test_scenes_are_drawn_by_the_runs_seed_with_phrases_where_the_objective_reads_those(objective, phrases, tmp_path):
+    given = ["--objective", objective, "--data", "scenes", "--rows", "8", "--set", "seed=7"]
+    assert main(["new", str(tmp_path / "run"), *given]) == 0
+    rows = RunFolder(tmp_path / "run").examples()
+    wanted = scenes.make(tmp_path / "wanted", 8, 7, phrases)
+    assert [row.text for row in rows] == [example.text for example in wanted]
+    for row, example in zip(rows, wanted, strict=True):
+        assert Path(row.mask).read_bytes() == Path(example.mask).read_bytes()
+        assert (row.text in scenes.OBJECTS.values()) == phrases
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def encoded(models, examples):
 
     def rows(kind):
         if kind.name not in known:
-            wanted = examples["mask" in kind.needs]
+            wanted = examples[kind.phrases]
             with torch.inference_mode():
                 found = kind(kind.Config(), models).encode(wanted)
             known[kind.name] = {name: value.clone() for name, value in found.items()}, wanted
@@ -141,7 +141,7 @@ def test_resumed_is_as_if_never_interrupted(name, examples, tmp_path):
     kind = OBJECTIVES.get(name)
     whole = RunFolder(tmp_path / "whole")
     settings = {"steps": 4, "eval_every": 2, "batch": 4, "warmup": 1}
-    whole.lay_out(prepare(Request(kind.name, "scenes", settings), examples["mask" in kind.needs]))
+    whole.lay_out(prepare(Request(kind.name, "scenes", settings), examples[kind.phrases]))
     assert execute(whole, "cpu") == FINISHED
     cut = RunFolder(tmp_path / "cut")
     shutil.copytree(whole.path, cut.path)

@@ -29,7 +29,7 @@ def test_a_seed_gives_the_same_scenes(made, tmp_path):
 def test_every_field_is_filled_and_true(made):
     for example in made:
         assert names(example.text, example.label)
-        there = [name for name in scenes.THINGS.values() if names(example.text, name)]
+        there = [name for name in scenes.OBJECTS.values() if names(example.text, name)]
         assert 1 <= len(there) <= 2
         if example.question == "how many things are there?":
             assert example.answer == str(len(there))
@@ -44,7 +44,7 @@ def test_every_field_is_filled_and_true(made):
 def test_masks_are_of_what_the_text_names(made, tmp_path):
     phrases = scenes.make(tmp_path, 30, seed=3, phrases=True)
     for whole, part in zip(made, phrases, strict=True):
-        assert part.text in scenes.THINGS.values()
+        assert part.text in scenes.OBJECTS.values()
         all_of_it, one = (np.asarray(Image.open(example.mask)) > 127 for example in (whole, part))
         assert all_of_it.shape == (scenes.SIDE, scenes.SIDE)
         assert 0.005 < one.mean() <= all_of_it.mean() < 0.9
@@ -53,7 +53,7 @@ def test_masks_are_of_what_the_text_names(made, tmp_path):
 
 def test_nothing_is_left_of_the_backdrop():
     backdrop = np.array((232, 228, 220))
-    for stem in scenes.THINGS:
+    for stem in scenes.OBJECTS:
         cut = np.asarray(scenes._cut_out(stem)).astype(int)
         edge = cut[0][cut[0, :, 3] > 200]  # a row at the border of the thing
         assert (abs(edge[:, :3] - backdrop).max(-1) > 8).mean() > 0.5 if len(edge) else True
