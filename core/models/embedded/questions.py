@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
 
 REGIONS = ("left", "right", "top", "bottom", "middle")
 
@@ -13,7 +15,20 @@ REGION = r"(?P<region>left|right|top|bottom|middle|centre|center)"
 WHERE = rf"(?:\s+(?:is|are)?\s*(?:on|at|in|to)\s+the\s+{REGION}(?:\s+(?:side|half|part))?)?"
 ARTICLE = r"(?:(?:an?|any|some|the|one|more than one)\s+)?"
 
-_IRREGULAR = {"people": "person", "men": "man", "women": "woman", "children": "child", "mice": "mouse", "geese": "goose", "feet": "foot", "teeth": "tooth", "knives": "knife", "wolves": "wolf", "leaves": "leaf", "shelves": "shelf", "loaves": "loaf", "calves": "calf", "sheep": "sheep", "scissors": "scissors", "skis": "skis", "glasses": "glasses", "bus": "bus", "buses": "bus", "grass": "grass"}  # fmt: skip
+# What pluralizer's rules get wrong of words that are asked about in pictures.
+ALWAYS_PLURAL = (
+    "binoculars",
+    "clothes",
+    "glasses",
+    "pajamas",
+    "pants",
+    "shorts",
+    "skis",
+    "sunglasses",
+    "tights",
+    "trousers",
+)
+IRREGULAR = {"daisy": "daisies", "dice": "dice", "hoodie": "hoodies", "lens": "lenses", "magpie": "magpies", "mantis": "mantises", "rhinoceros": "rhinoceroses", "selfie": "selfies", "thermos": "thermoses"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,17 +48,21 @@ def plain_words(text: str) -> list[str]:
 
 
 def singular(phrase: str) -> str:
-    """Of its last word; what only looks like a plural stays."""
+    """Of its last word; what only looks like a plural stays, and so does what is never singular."""
     head, _, last = phrase.rpartition(" ")
-    if last in _IRREGULAR:
-        last = _IRREGULAR[last]
-    elif re.search(r"[^aeiou]ies$", last) and len(last) > 4:
-        last = last[:-3] + "y"
-    elif re.search(r"(?:ch|sh|x|ss|zz|o)es$", last):
-        last = last[:-2]
-    elif re.search(r"[^su]s$", last) and len(last) > 3:
-        last = last[:-1]
-    return f"{head} {last}".strip()
+    return f"{head} {_inflection().singular(last)}".strip()
+
+
+@lru_cache(maxsize=1)
+def _inflection() -> Any:
+    from pluralizer import Pluralizer
+
+    rules = Pluralizer()
+    for word in ALWAYS_PLURAL:
+        rules.add_uncountable_rule(word)
+    for one, many in IRREGULAR.items():
+        rules.add_irregular_rule(one, many)
+    return rules
 
 
 def bare(phrase: str) -> str:

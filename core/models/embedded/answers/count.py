@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from core.models.embedded.answers.kind import register, shares
 from core.models.embedded.answers.measured import MeasuredKind
@@ -42,20 +43,14 @@ def counts(maps: Tensor, present: bool) -> dict[str, float]:
     all votes if it is not present."""
     if not present:
         return {"0": 1.0}
-    finest = maps[FINEST_MAP]
+    finest = maps[FINEST_MAP].cpu().numpy()
     found = [min(max(components(finest >= share * finest.max()), 1), MAX_COUNT) for share in THRESHOLDS]
     return shares({str(number): float(votes) for number, votes in Counter(found).items()})
 
 
-def components(mask: Tensor) -> int:
-    """The number of components of MIN_PLACES places or more in [h, w] of bool; places touch at sides and corners."""
-    import torch
+def components(mask: NDArray[np.bool_]) -> int:
+    """The number of components of MIN_PLACES places or more in [h, w]; places touch at sides and corners."""
+    from scipy import ndimage
 
-    labels = torch.arange(1, mask.numel() + 1, device=mask.device, dtype=torch.float32).view(mask.shape) * mask
-    while True:  # each place takes the largest label around it, until every component has one
-        spread = torch.nn.functional.max_pool2d(labels[None, None], 3, 1, 1)[0, 0] * mask
-        if torch.equal(spread, labels):
-            break
-        labels = spread
-    _, sizes = np.unique(labels[mask].cpu().numpy(), return_counts=True)
-    return int((sizes >= MIN_PLACES).sum())
+    labels, _ = ndimage.label(mask, structure=np.ones((3, 3)))
+    return int((np.bincount(labels.ravel())[1:] >= MIN_PLACES).sum())
