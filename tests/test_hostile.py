@@ -1,6 +1,5 @@
 """What must not work: raw requests against the running app. A refusal is plain and tells nothing of this machine."""
 
-import inspect
 import io
 import json
 import re
@@ -282,9 +281,7 @@ def test_what_is_not_a_number_is_refused_by_handlers_too(page, endpoint, field, 
     handler = next(fn.fn for fn in page.fns.values() if fn.api_name == endpoint)
     values = {**DEFAULTS[endpoint], "image": Image.open(KITTEN), field: float("nan")}
     with pytest.raises(gr.Error, match=message):
-        result = handler(*values.values())
-        if inspect.isgenerator(result):
-            list(result)
+        list(handler(*values.values()))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "\ud800"], ids=ascii)
