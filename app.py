@@ -73,7 +73,7 @@ def build(lab: Lab) -> gr.Blocks:
         gr.Markdown(lab.models.engine.device.why, elem_classes="footnote")
         runs = f"Training runs: [{ADMIN_PATH}]({ADMIN_PATH}/)" if lab.admin_sessions else lab.settings.why_no_admin
         gr.Markdown(runs, elem_classes="footnote")
-    page.queue(max_size=64, api_open=False)
+    page.queue(max_size=64, api_open=False, default_concurrency_limit=8)  # of each event that runs no model
     return page
 
 

@@ -1,85 +1,109 @@
-"""How a handler runs what takes long: the queue it waits in, its progress, and how it is stopped."""
+"""How a handler runs what takes long: the queue it waits in, what it says meanwhile, and how it is stopped."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
-from typing import Any
+import time
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, TypeVar
 
 import gradio as gr
 
 from core.engine import OnStep
+from core.errors import Stopped, UserError
 from tabs._lab import Lab
 
-DEVICE: dict[str, Any] = {"concurrency_id": "device", "concurrency_limit": 1}
-"""For every event that runs a model: one queue for them all, because there is one device."""
+# The engine's gate is what is serial. These bounds keep some of Gradio's 40 threads, and the memory of pictures that wait,
+# for other events: however many long jobs there are, short ones come through, and so do redrawing and listing.
+SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 16}
+"""For events that run a model a few times."""
+SEARCH: dict[str, Any] = {"concurrency_id": "search", "concurrency_limit": 8}
+"""For searches in galleries and banks, which are short, too, once their vectors are computed."""
+LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 8}
+"""For events that run a model for many pictures, captions or tokens."""
+EVERY_S = 0.5  # seconds between two reports of a job: as long as a closed page may go unnoticed
+# Before the first report. Gradio loses sight of a generator that is cancelled before it has given anything.
+FIRST_S = 0.05
+
+T = TypeVar("T")
+Work = Callable[[OnStep, threading.Event], T]
+Note = Callable[[str], Any]  # what a handler gives to change its status line alone
 
 
-def fetch_model(lab: Lab, name: str, progress: gr.Progress) -> None:
-    """Have the chosen model on this machine, with its download shown as it goes."""
-    if lab.models.catalog.path(name) is None:
-        progress(0, desc=f"Downloading {name}")
-        lab.models.catalog.fetch(
-            name, lambda done, total: progress((done, total), desc=f"Downloading {name}", unit="bytes")
-        )
+def stoppable(
+    work: Work[T],
+    what: str,
+    progress: gr.Progress,
+    note: Note,
+    every: float = EVERY_S,
+    clock: Callable[[], float] = time.monotonic,
+) -> Generator[Any, None, T]:
+    """Run `work(on_step, stop)` in a thread, yielding `note("what: 3 of 9, 4 s")` as it goes; returns what it returns.
+
+    For handlers that are generators: when a visitor presses Stop or closes the page, Gradio closes the generator, which
+    sets `stop`; `on_step` raises Stopped from then on. A plain handler could not be told, and would run on unseen.
+    """
+    stop, ended = threading.Event(), threading.Event()
+    steps = [(0, 0)]
+    results: list[T] = []
+    errors: list[Exception] = []
+
+    def step(done: int, total: int) -> None:
+        if stop.is_set():
+            raise Stopped
+        steps[0] = (done, total)
+
+    def run() -> None:
+        try:
+            results.append(work(step, stop))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            ended.set()
+
+    began = clock()
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        wait = min(FIRST_S, every)
+        while not ended.wait(wait):
+            wait = every
+            done, total = steps[0]
+            if total:
+                progress((done, total), desc=what)
+            yield note(report(what, done, total, clock() - began))
+    finally:
+        stop.set()
+    if errors:
+        raise errors[0]
+    return results[0]
 
 
-def stepper(progress: gr.Progress, what: str) -> Callable[[int, int], None]:
+def report(what: str, done: int, total: int, seconds: float) -> str:
+    """Where a job stands, in words; a total of 0 is not known yet."""
+    return f"{what}{f': {done:,} of {total:,}' if total else ''}, {seconds:.0f} s"
+
+
+def downloaded(lab: Lab, name: str, progress: gr.Progress, note: Note) -> Generator[Any, None, None]:
+    """Have the chosen model on this machine. Yields how far its download is, where there is one to make."""
+    if lab.models.catalog.path(name) is not None:
+        return
+    if not lab.downloads.acquire(blocking=False):
+        raise UserError("Several models are being downloaded here already. Try again in a few minutes.")
+
+    def fetch(on_step: OnStep, stop: threading.Event) -> None:
+        lab.models.catalog.fetch(name, lambda done, total: on_step(done >> 20, total >> 20))
+
+    try:
+        yield from stoppable(fetch, f"Downloading {name} (MB)", progress, note)
+    finally:
+        lab.downloads.release()
+
+
+def stepper(progress: gr.Progress, what: str) -> OnStep:
     """The core's on_step(done, total) as Gradio's progress bar."""
     return lambda done, total: progress((done, total), desc=what)
 
 
-Work = Callable[[OnStep, threading.Event], Any]
-
-
-def stoppable(work: Work) -> Generator[tuple[int, int], None, Any]:
-    """Run `work(on_step, stop)` in a thread, yielding (done, total) as it goes; returns what it returns.
-
-    For handlers that are generators: when the visitor cancels or closes the page, Gradio closes the
-    generator, which sets `stop`. A plain handler could not be told, and would run on unseen.
-    """
-    stop, news, outcome = threading.Event(), threading.Event(), {}
-    steps = [(0, 0)]
-
-    def step(done: int, total: int) -> None:
-        steps[0] = (done, total)
-        news.set()
-
-    def run() -> None:
-        try:
-            outcome["value"] = work(step, stop)
-        except Exception as error:
-            outcome["error"] = error
-        finally:
-            news.set()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        while thread.is_alive():
-            if news.wait(0.2) and thread.is_alive():
-                news.clear()
-                yield steps[0]
-    finally:
-        stop.set()
-    thread.join()
-    if "error" in outcome:
-        raise outcome["error"]
-    return outcome["value"]
-
-
-def reported(
-    steps: Generator[tuple[int, int], None, Any],
-    what: str,
-    progress: gr.Progress,
-    told: Callable[[str], tuple[Any, ...]],
-) -> Generator[tuple[Any, ...], None, Any]:
-    """`stoppable` work as a progress bar, and in words: yields `told("what: 3 of 9")` as it goes, returns what the work
-    returns."""
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as end:
-            return end.value
-        progress((done, total), desc=what)
-        yield told(f"{what}: {done} of {total}")
+def stops(button: gr.Button, events: Sequence[Any], note: gr.Markdown) -> None:
+    """The button ends what these events began, as closing the page does."""
+    button.click(lambda: "Stopped.", None, note, cancels=list(events), api_visibility="private")

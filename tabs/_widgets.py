@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gradio as gr
 
-from core.errors import UserError
 from core.models.abilities import Model
 from tabs._lab import Lab
 from web.inputs import AnyDropdown
@@ -23,18 +22,18 @@ def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: 
         choices(),
         value=default,
         label=label,
-        info="The embedded one needs no network. Others are downloaded once, when first used.",
+        info="The built-in model needs no network. Others are downloaded once, when first used.",
     )
     # When a page opens: some are here by now, runs have ended, others were deleted.
     gr.on(None, lambda: gr.Dropdown(choices()), None, picker, api_visibility="private")
     return picker
 
 
-def whole(number: float, name: str) -> int:
-    """What a slider in whole steps gave, which a program may have sent as anything."""
-    if not float(number).is_integer():
-        raise UserError(f"{name} must be a whole number.")
-    return int(number)
+def code_panel(label: str, needs: str = "your picture beside it") -> gr.Code:
+    """Where the program that gives the same answer is shown, with what it needs to run as copied."""
+    with gr.Accordion("Show the code", open=False):
+        gr.Markdown(f"Save it in the lab’s folder, the one of `app.py`, with {needs}, and run it there.")
+        return gr.Code(label=label, language="python", interactive=False)
 
 
 def read_more(text: str) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import gradio as gr
 import PIL.Image
@@ -12,14 +14,16 @@ from core.data.export import csv_text
 from core.errors import UserError
 from core.explain import anchors, matrix, scores
 from core.models.abilities import AnchoredEncoder, Classifier, DualEncoder
+from core.models.family import EMBEDDED
 from core.results import Classification
 from core.tasks import zero_shot
 from tabs._downloads import write_file
-from tabs._jobs import DEVICE, fetch_model, stepper
-from tabs._lab import Lab, Tab
-from tabs._widgets import model_picker, read_more
-from web.errors import translate_errors
-from web.inputs import PhotoInput, file_name
+from tabs._jobs import LONG, SHORT, downloaded, stepper, stoppable, stops
+from tabs._lab import Lab, Tab, bind
+from tabs._outputs import only
+from tabs._values import as_text, lines, needed, rows, titles
+from tabs._widgets import code_panel, model_picker, read_more
+from web.inputs import PhotoInput, file_name, picture_note, program_path
 
 MAX_PICTURES = 64
 PETS = "cat, dog, horse, bird"
@@ -35,12 +39,29 @@ HEADER = ["label", "score", "cosine", "logit", "picture"]
 ABOUT = """Type some labels, and a model that was never trained on them says which one describes your picture.
 It compares the picture with the sentence “a photo of a *label*” for each label."""
 HOW = """The bars are the quantities that decided: the **cosine similarity** of the picture with each label's
-sentence, and what the scoring makes of it. The embedded model's similarity is itself a sum, shown below: picture and
+sentence, and what the scoring makes of it. The built-in model's similarity is itself a sum, shown below: picture and
 label are each described by how much they resemble 1,000 named **anchors**, and an anchor counts where both resemble it."""
 MORE = """**Read more:** [CLIP](https://arxiv.org/abs/2103.00020), section 3.1, is zero-shot classification as it is done
-here; [SigLIP](https://arxiv.org/abs/2303.15343) scores each label apart; [ASIF](https://arxiv.org/abs/2210.01738) is how
-the embedded model joins two encoders without training; the article
+here; [SigLIP](https://arxiv.org/abs/2303.15343) scores labels independently; [ASIF](https://arxiv.org/abs/2210.01738) is how
+the built-in model joins two encoders without training; the article
 [A Dive into Vision-Language Models](https://huggingface.co/blog/vision_language_pretraining), section “Contrastive Learning”."""
+OWN_LABELS = (
+    "This model was trained on labels of its own, so the typed ones, the templates and the scoring were not read."
+)
+MEASURED = "Measured: of labels given 30 %, about three in ten are there."
+NEVER_MEASURED = """This model was trained to score labels independently (sigmoid), but whether its probabilities are right was
+never measured here: read them as a ranking."""
+NEUTRAL = f"This model was never calibrated: each label is weighed against “{zero_shot.NEUTRAL}” alone, so read the numbers as a ranking."
+
+
+class Outputs(NamedTuple):
+    answer: Any  # of one picture the labels with their scores, of many the heat map
+    note: Any
+    table: Any
+    download: Any
+    plot: Any
+    anchors: Any
+    code: Any
 
 
 def build(lab: Lab) -> None:
@@ -57,18 +78,9 @@ def build(lab: Lab) -> None:
                     )
                     run_many = gr.Button("Compare all", variant="primary")
                     two_pets = gr.Button("Try it with a cat and a dog")
+            stop = gr.Button("Stop")
             labels = gr.Textbox(PETS, label="Labels", info="One a line, or separated by commas", lines=2)
-            with gr.Accordion("Options", open=False):
-                template = gr.Textbox(
-                    zero_shot.TEMPLATE,
-                    label="Prompt templates",
-                    info="One a line, {} where the label goes; several are averaged",
-                    lines=2,
-                )
-                scoring = gr.Radio(
-                    [(text, key) for key, text in zero_shot.SCORINGS.items()], value="softmax", label="Scoring"
-                )
-                model = model_picker(lab, (DualEncoder, Classifier))
+            options = [labels, *_options(lab)]
             examples = gr.Examples(
                 [[str(EXAMPLES_FOLDER / file), text] for file, text in EXAMPLES],
                 inputs=[image, labels],
@@ -78,116 +90,137 @@ def build(lab: Lab) -> None:
         with gr.Column(min_width=300):
             answer = gr.Label(label="Answer", num_top_classes=10)
             heat_map = gr.Plot(label="Every picture against every label", visible=False, show_label=False)
-            note = gr.Markdown()
+            note = gr.Markdown(label="Note")
             table = gr.Dataframe(label="All scores", headers=HEADER, interactive=False, wrap=True)
             download = gr.DownloadButton("Download as CSV")
-    options = [labels, template, scoring, model]
     with gr.Accordion("How it works", open=True):
         gr.Markdown(HOW)
         with gr.Row():
             with gr.Column(min_width=320):
                 plot = gr.Plot(label="Similarities before and after the scoring", show_label=False)
             with gr.Column(min_width=320):
-                anchor_plot = gr.Plot(label="Anchors that fired (embedded model)", show_label=False)
-    with gr.Accordion("Show the code", open=False):
-        code = gr.Code(label="The same answer with transformers", language="python", interactive=False)
+                anchor_plot = gr.Plot(label="Matching anchors (built-in model)", show_label=False)
+    outputs = Outputs(answer, note, table, download, plot, anchor_plot, code_panel("The same answer with transformers"))
     read_more(MORE)
 
-    @translate_errors
-    def classify(
-        image: PIL.Image.Image | None,
-        labels: str,
-        template: str = zero_shot.TEMPLATE,
-        scoring: str = "softmax",
-        model: str = "embedded",
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds its progress bar by this default
-    ) -> tuple[Any, ...]:
-        """Score one picture against labels it may show. Labels are separated by commas or line breaks;
-        the template says how a label becomes a sentence; scoring is softmax, independent or cosine."""
-        if image is None:
-            raise UserError("Choose a picture first: upload one, take one, or click an example.")
-        names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
-        fetch_model(lab, model, progress)
-        step = stepper(progress, "Looking at the picture and reading the labels")
-        result = zero_shot.classify(lab.models, model, [image], names, templates, scoring, step)
-        name = file_name(image)
-        return (
-            dict(zip(result.labels, result.scores[0], strict=True)),
-            *_shared(result, [name]),
-            scores.figure(result),
-            _anchor_figure(lab, model, image, result, templates),
-            zero_shot.program(lab.models, model, [name], names, templates, scoring),
-        )
-
-    @translate_errors
-    def classify_many(
-        files: list[str] | None,
-        labels: str,
-        template: str = zero_shot.TEMPLATE,
-        scoring: str = "softmax",
-        model: str = "embedded",
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> tuple[Any, ...]:
-        """Score several picture files against labels; the table and the heat map have a row for each."""
-        if not files:
-            raise UserError("Choose some pictures first.")
-        if len(files) > MAX_PICTURES:
-            raise UserError(f"That is {len(files)} pictures; at most {MAX_PICTURES} are compared at once.")
-        names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
-        fetch_model(lab, model, progress)
-        step = stepper(progress, "Looking at the pictures")
-        result = zero_shot.classify(lab.models, model, files, names, templates, scoring, step)
-        titles = [file.replace("\\", "/").rsplit("/", 1)[-1] for file in files]
-        return (
-            matrix.figure(result, titles),
-            *_shared(result, titles),
-            matrix.figure(result, titles, before=True),
-            None,
-            zero_shot.program(lab.models, model, titles, names, templates, scoring),
-        )
-
-    shared = [note, table, download, plot, anchor_plot, code]
-    outputs, many_outputs = [answer, *shared], [heat_map, *shared]
+    private: dict[str, Any] = {"api_visibility": "private"}
     visible, hidden = gr.update(visible=True), gr.update(visible=False)
-    one.select(lambda: (visible, hidden), None, [answer, heat_map], queue=False, api_visibility="private")
-    many.select(lambda: (hidden, visible), None, [answer, heat_map], queue=False, api_visibility="private")
-    run_one.click(classify, [image, *options], outputs, api_name="classify", scroll_to_output=True, **DEVICE)
-    run_many.click(
-        classify_many, [files, *options], many_outputs, api_name="classify_many", scroll_to_output=True, **DEVICE
-    )
-    examples.load_input_event.then(
-        classify, [image, *options], outputs, api_visibility="private", scroll_to_output=True, **DEVICE
-    )
-    two_pets.click(
-        lambda: ([str(EXAMPLES_FOLDER / file) for file in TWO_PETS], PETS),
-        None,
-        [files, labels],
-        api_visibility="private",
-    ).then(classify_many, [files, *options], many_outputs, api_visibility="private", **DEVICE)
+    one.select(lambda: (visible, hidden), None, [answer, heat_map], queue=False, **private)
+    many.select(lambda: (hidden, visible), None, [answer, heat_map], queue=False, **private)
+    classify_one = {"fn": bind(lab, classify), "inputs": [image, *options], "outputs": list(outputs), **SHORT}
+    compare_all = {
+        "fn": bind(lab, classify_many),
+        "inputs": [files, *options],
+        "outputs": list(outputs._replace(answer=heat_map)),
+        **LONG,
+    }
+    filled = two_pets.click(_two_pets, None, [files, labels], **private)
+    events = [
+        run_one.click(**classify_one, api_name="classify", scroll_to_output=True),
+        examples.load_input_event.then(**classify_one, scroll_to_output=True, **private),
+        run_many.click(**compare_all, api_name="classify_many", scroll_to_output=True),
+        filled.then(**compare_all, **private),
+    ]
+    stops(stop, events, note)
 
 
-def _shared(result: Classification, titles: list[str]) -> tuple[Any, ...]:
-    """Note, table and CSV: the same for one picture and for many."""
-    note = ""
-    if result.own_labels:
-        note = "This model was trained on labels of its own, so the typed ones, the templates and the scoring were not read."
-    elif result.scoring == "independent":
-        note = (
-            "Measured: of labels given 30 %, about three in ten are there."
-            if result.calibrated
-            else "This model was trained to score each label apart. How often its scores are right was not measured."
-            if result.sigmoid
-            else f"This model was never calibrated: each label is weighed against “{zero_shot.NEUTRAL}” alone, so read the numbers as a ranking."
+def _options(lab: Lab) -> list[gr.Component]:
+    with gr.Accordion("Options", open=False):
+        template = gr.Textbox(
+            zero_shot.TEMPLATE,
+            label="Prompt templates",
+            info="One a line, {} where the label goes; several are averaged",
+            lines=2,
         )
-    frames = [f"`{title.replace('`', '')}`: {one}" for title, one in zip(titles, result.notes, strict=True) if one]
-    note = "\n\n".join([*filter(None, [note]), *frames])
-    rows = [
+        scorings = [(text, key) for key, text in zero_shot.SCORINGS.items()]
+        return [
+            template,
+            gr.Radio(scorings, value="softmax", label="Scoring"),
+            model_picker(lab, (DualEncoder, Classifier)),
+        ]
+
+
+def _two_pets() -> tuple[list[str], str]:
+    return [str(EXAMPLES_FOLDER / file) for file in TWO_PETS], PETS
+
+
+def _noted(note: str) -> Outputs:
+    return only(Outputs, note=note)
+
+
+def classify(
+    lab: Lab,
+    image: PIL.Image.Image | None,
+    labels: str,
+    template: str = zero_shot.TEMPLATE,
+    scoring: str = "softmax",
+    model: str = EMBEDDED,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds its progress bar by this default
+) -> Iterator[Outputs]:
+    """Score one picture against labels it may show. Labels are separated by commas or line breaks;
+    the template says how a label becomes a sentence; scoring is softmax, independent or cosine."""
+    image = needed(image)
+    names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
+    yield from downloaded(lab, model, progress, _noted)
+    step = stepper(progress, "Encoding the picture and the labels")
+    result = zero_shot.classify(lab.models, model, [image], names, templates, scoring, step)
+    yield Outputs(
+        answer=dict(zip(result.labels, result.scores[0], strict=True)),
+        note=lines(picture_note(image), _trust(result)),
+        **_listed(result, [file_name(image)]),
+        plot=scores.figure(result),
+        anchors=_anchor_figure(lab, model, image, result, templates),
+        code=zero_shot.program(lab.models, model, [program_path(image)], names, templates, scoring),
+    )
+
+
+def classify_many(
+    lab: Lab,
+    files: list[str] | None,
+    labels: str,
+    template: str = zero_shot.TEMPLATE,
+    scoring: str = "softmax",
+    model: str = EMBEDDED,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[Outputs]:
+    """Score several picture files against labels; the table and the heat map have a row for each."""
+    if not files:
+        raise UserError("Choose some pictures first.")
+    if len(files) > MAX_PICTURES:
+        raise UserError(f"That is {len(files)} pictures; at most {MAX_PICTURES} are compared at once.")
+    names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
+    yield from downloaded(lab, model, progress, _noted)
+    score = partial(zero_shot.classify, lab.models, model, files, names, templates, scoring)
+    result = yield from stoppable(score, "Encoding the pictures", progress, _noted)
+    called = titles(files)
+    notes = [f"{as_text(name)}: {note}" for name, note in zip(called, result.notes, strict=True) if note]
+    yield Outputs(
+        answer=matrix.figure(result, called),
+        note=lines(*notes, _trust(result)),
+        **_listed(result, called),
+        plot=matrix.figure(result, called, before=True),
+        anchors=None,
+        code=zero_shot.program(lab.models, model, called, names, templates, scoring),
+    )
+
+
+def _trust(result: Classification) -> str:
+    """What the scores are worth."""
+    if result.own_labels:
+        return OWN_LABELS
+    if result.scoring != "independent":
+        return ""
+    return MEASURED if result.calibrated else NEVER_MEASURED if result.sigmoid else NEUTRAL
+
+
+def _listed(result: Classification, called: Sequence[str]) -> dict[str, Any]:
+    """The table and its file: a row for each picture and label."""
+    data = [
         [label, round(score, 5), None if result.own_labels else round(cosine, 5), round(logit, 4), title]
-        for title, *columns in zip(titles, result.scores, result.similarities, result.logits, strict=True)
+        for title, *columns in zip(called, result.scores, result.similarities, result.logits, strict=True)
         for label, score, cosine, logit in zip(result.labels, *columns, strict=True)
     ]
-    file = write_file("zero-shot.csv", csv_text(HEADER, rows))
-    return note, {"headers": HEADER, "data": rows}, file
+    return {"table": rows(HEADER, data), "download": write_file("zero-shot.csv", csv_text(HEADER, data))}
 
 
 def _anchor_figure(lab: Lab, model: str, image: PIL.Image.Image, result: Classification, templates: list[str]) -> Any:

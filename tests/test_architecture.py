@@ -5,7 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gradio as gr
 import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 from PIL import Image
 
 import app
@@ -15,6 +18,7 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.registry import discover
 from core.settings import Settings
+from tests.app_fixture import free_port
 
 ROOT = Path(__file__).parents[1]
 DROPINS = Path(__file__).parent / "dropins"
@@ -124,11 +128,23 @@ def drop_in(monkeypatch, package, folder):
         monkeypatch.delitem(sys.modules, f"{package.__name__}.{path.stem}", raising=False)
 
 
-def test_a_tab_is_one_new_file(monkeypatch):
+def test_a_tab_is_one_new_file(monkeypatch, tmp_path):
+    """Listed, laid out, and its endpoint answers, refuses and is described."""
     drop_in(monkeypatch, tabs, "tabs")
     assert tabs.all_tabs()[0].title == "Dropped in"  # its order, 5, is the lowest
-    page = app.build(app.open_lab(Settings(device="cpu")))
-    assert "backwards" in [fn.api_name for fn in page.fns.values()]
+    lab = app.open_lab(Settings(port=free_port(), device="cpu", runs=tmp_path))
+    page = app.build(lab)
+    assert next(block.label for block in page.blocks.values() if isinstance(block, gr.Tab)) == "Dropped in"
+    try:
+        page.launch(**app.launch_options(lab), prevent_thread_lock=True, quiet=True)
+        client = Client(f"http://127.0.0.1:{lab.settings.port}/", verbose=False)
+        assert client.predict("a cat", api_name="/backwards") == "tac a"
+        with pytest.raises(AppError, match=f"one of {len(lab.bundled)} pictures"):
+            client.predict("", api_name="/backwards")
+        described = client.view_api(return_format="dict")["named_endpoints"]["/backwards"]
+        assert described["description"] == "The text from its end to its beginning."
+    finally:
+        page.close()
     monkeypatch.undo()
     assert "Dropped in" not in [tab.title for tab in tabs.all_tabs()]
 

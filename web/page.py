@@ -14,33 +14,49 @@ UNREADABLE = "One of the values sent has a wrong type, or names a file that was 
 
 
 class Page(gr.Blocks):
-    """Blocks that take files as uploads only, and whose queue is kept running.
-
-    Gradio checks the path of a file only where its JSON carries a "meta" mark, which gr.Image does not ask for, so
-    that a picture anywhere on this disk could be named; and it downloads a path that is a link.
-    """
+    """Blocks that take files as uploads only, whose visits last as long as they are used, and whose queue is kept running."""
 
     def queue(self, *args: Any, **kwargs: Any) -> Page:
         super().queue(*args, **kwargs)
         supervise(self)
         return self
 
-    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
-        values = list(inputs)
-        while values:
-            value = values.pop()
-            if isinstance(value, dict):
-                values.extend(value.values())
-                if "path" in value:
-                    if str(value["path"]).lower().startswith(("http:", "https:")):
-                        raise gr.Error("Upload the file itself: links are not followed.", print_exception=False)
-                    value["meta"] = {"_type": "gradio.FileData"}
-            elif isinstance(value, list):
-                values.extend(value)
+    async def preprocess_data(
+        self, block_fn: Any, inputs: list[Any], state: Any, *args: Any, **kwargs: Any
+    ) -> list[Any]:
+        _uploads_only(inputs)
+        _renew(block_fn, state)
         try:
-            return await super().preprocess_data(block_fn, inputs, *args, **kwargs)
+            values: list[Any] = await super().preprocess_data(block_fn, inputs, state, *args, **kwargs)
         except gr.Error:
             raise
         except Exception as error:  # of a component that was sent what it cannot be; Gradio would say {"error": null}
             log.info("%s was sent what it cannot read: %r", block_fn.name, error)
             raise gr.Error(UNREADABLE, print_exception=False) from None
+        return values
+
+
+def _uploads_only(inputs: list[Any]) -> None:
+    """Have Gradio check the path of every file; raise gr.Error for a link.
+
+    It checks only where the JSON carries a "meta" mark, which gr.Image does not ask for, so that a picture anywhere on
+    this disk could be named; and it downloads a path that is a link.
+    """
+    values = list(inputs)
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            values.extend(value.values())
+            if "path" in value:
+                if str(value["path"]).lower().startswith(("http:", "https:")):
+                    raise gr.Error("Upload the file itself: links are not followed.", print_exception=False)
+                value["meta"] = {"_type": "gradio.FileData"}
+        elif isinstance(value, list):
+            values.extend(value)
+
+
+def _renew(block_fn: Any, state: Any) -> None:
+    """Let the life of every gr.State that an event reads begin anew: Gradio counts it from when it was last written."""
+    for block in block_fn.inputs if state is not None else ():
+        if isinstance(block, gr.State) and block._id in state:
+            state[block._id] = state[block._id]

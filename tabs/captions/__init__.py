@@ -1,4 +1,4 @@
-"""Captions without training the eyes: chosen from a bank by ASIF, or written word by word by MaGiC."""
+"""Captions by models that were never trained on captioned pictures: chosen from a bank by ASIF, or written word by word by MaGiC."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import gradio as gr
 from core.assets import EXAMPLES_FOLDER
 from tabs._lab import Lab, Tab
 from tabs._widgets import read_more
-from tabs.captions import asif as _captions_asif
-from tabs.captions import compare as _captions_compare
-from tabs.captions import magic as _captions_magic
+from tabs.captions import asif, compare, magic
 from web.inputs import PhotoInput
 
 EXAMPLES = [
@@ -41,11 +39,11 @@ def build(lab: Lab) -> None:
             )
     with gr.Tabs():
         with gr.Tab("ASIF"):
-            _captions_asif.build(lab, image, examples)
+            asif.build(lab, image, examples)
         with gr.Tab("MaGiC"):
-            _captions_magic.build(lab, image)
+            magic.build(lab, image)
         with gr.Tab("Compare"):
-            _captions_compare.build(lab, image)
+            compare.build(lab, image)
     read_more(MORE)
 
 

@@ -30,7 +30,7 @@ def asif(client, *arguments):
 
 
 def test_a_caption_is_chosen_with_its_anchors(client):
-    caption, evidence, table, download, *_, code = asif(client, CAT)
+    caption, evidence, table, download, _, _, code, _ = asif(client, CAT)
     assert "cat" in caption or "kitten" in caption
     assert evidence["caption"] == caption == evidence["best"][0]["caption"] == table["data"][0][0]
     products = [anchor["product"] for anchor in evidence["anchors"]]
@@ -97,7 +97,7 @@ def test_asif_refuses_in_plain_words(client, arguments, message):
 
 def test_a_caption_grows_with_its_steps(client):
     job = client.submit(CAT, 5, 0.1, 2.0, 8, api_name="/caption_magic")
-    caption, evidence, table, *_, code = job.result()
+    caption, evidence, table, *_, code, _ = job.result()
     growing = [update[0] for update in job.outputs()]
     assert len(growing) == len(evidence["steps"]) + 1
     assert growing[-1] == growing[-2] == caption == evidence["caption"]
@@ -120,10 +120,10 @@ def test_a_caption_that_is_cancelled_gives_the_device_back(client):
 
 
 def test_the_default_recalls_and_the_rule_as_published_is_kept(client):
-    _, default, *_, code = client.predict(CAT, api_name="/caption_magic")
+    _, default, *_, code, _ = client.predict(CAT, api_name="/caption_magic")
     assert any(share for step in default["steps"] for share in step["recalled"])
     assert "Recalled" in code
-    _, published, *_, code = client.predict(
+    _, published, *_, code, _ = client.predict(
         CAT, 45, 0.1, 2, 16, "embedded", "embedded-captioner", 0, 0, api_name="/caption_magic"
     )
     assert not any(share for step in published["steps"] for share in step["recalled"])

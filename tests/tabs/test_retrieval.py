@@ -1,7 +1,6 @@
 """The contract of /search, /find_captions and /recall, and a gallery of a visitor's own."""
 
 import csv
-import zipfile
 
 import pytest
 from gradio_client import handle_file
@@ -16,7 +15,6 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import retrieval
-from tabs import _galleries
 from tabs._lab import Lab
 
 DOG = handle_file(str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg"))
@@ -28,7 +26,7 @@ def lab(settings):
 
 
 def test_words_find_pictures(client):
-    found, answer, table, download, plot, chart, code = client.predict(
+    found, answer, table, download, plot, chart, code, _ = client.predict(
         "rowing boats on a lake at sunset", api_name="/search"
     )
     assert answer[0]["id"] == "rowing-boats-shore"
@@ -59,7 +57,7 @@ def test_a_picture_finds_captions(client):
 
 
 def test_recall_over_the_bundled_gallery(client):
-    table, failures, missed = client.predict(api_name="/recall")
+    table, failures, missed, _ = client.predict(api_name="/recall")
     (words, *t2i), (pictures, *i2t) = table["data"]
     assert (words, pictures) == ("words to pictures", "pictures to words")
     assert t2i[0] > 0.4
@@ -136,22 +134,6 @@ def test_the_shown_program_gives_the_same_ranking(lab, tmp_path, capsys, text, p
     printed = [line.split(" ") for line in capsys.readouterr().out.strip().splitlines()]
     assert [name for _, name in printed] == [hit.id for hit in hits]
     assert [float(score) for score, _ in printed] == pytest.approx([hit.score for hit in hits], abs=2e-4)
-
-
-def test_a_gallery_from_a_zip_with_captions_and_its_removal(tmp_path):
-    archive = tmp_path / "pictures.zip"
-    with zipfile.ZipFile(archive, "w") as packed:
-        packed.write(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg", "in/kitten.jpg")
-        packed.writestr("captions.csv", "file,caption\nkitten.jpg,my kitten\n")
-        packed.writestr("broken.png", b"no picture")
-    files = _galleries._unpacked([str(archive)], tmp_path / "out")
-    gallery = Gallery(_galleries.MINE)
-    report = gallery.add(_galleries.captions_from(files))
-    assert [item.caption for item in report.added] == ["my kitten"]
-    assert "broken" in report.skipped[0][0]
-    assert "Left out 1" in _galleries._report(report)
-    gallery.remove([report.added[0].id])
-    assert not list(gallery.folder.iterdir())
 
 
 def test_galleries_may_not_be_kept_without_a_place():

@@ -1,0 +1,153 @@
+"""What the events of ASIF's part of the captions tab do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+import PIL.Image
+
+from core import images
+from core.data import bank as banks
+from core.data.export import csv_text
+from core.data.galleries import Gallery
+from core.engine import OnStep
+from core.errors import UserError
+from core.explain import anchors as drawing
+from core.models.family import EMBEDDED
+from core.results import AsifCaption
+from core.tasks import asif
+from tabs._downloads import write_file
+from tabs._galleries import open_gallery
+from tabs._jobs import downloaded, stoppable
+from tabs._lab import Lab
+from tabs._outputs import only
+from tabs._values import needed, rows, whole
+from web.inputs import picture_note, program_path
+
+HEADER = ["caption", "score", "agreement"]
+ALWAYS = ("bundled", "gallery", "mine")  # banks that are no kept gallery
+FILE_BYTES = 30 * 2**20
+ANCHOR_SIDE = 512  # pixels at most of a visitor's own anchor, which is kept for the visit
+MOST_LABELS = 50
+Added = list[tuple[PIL.Image.Image, str]]
+
+
+class Outputs(NamedTuple):
+    caption: Any
+    evidence: Any
+    table: Any
+    download: Any
+    plot: Any
+    removed: Any
+    code: Any
+    note: Any
+
+
+def _noted(note: str) -> Outputs:
+    return only(Outputs, note=note)
+
+
+def caption_asif(
+    lab: Lab,
+    image: PIL.Image.Image | None,
+    bank: str = "bundled",
+    k: float = asif.K,
+    p: float = asif.P,
+    model: str = EMBEDDED,
+    own: str | None = None,
+    removed: list[str] | None = None,
+    leave_out: bool = True,
+    added: list[Any] | None = None,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[Outputs]:
+    """Choose a caption for a picture from a bank: "bundled", "gallery", the name of a kept gallery, or "mine" with a
+    text file of one caption a line. Gives the caption and, as JSON, the anchors that it shares with the picture with
+    both sides and products."""
+    image, kept = needed(image), whole(k, "k")
+    gallery = lab.bundled if bank in ALWAYS else open_gallery(lab, bank, None)
+    edits = asif.Edits(_names(removed), tuple(added or ()))
+    yield from downloaded(lab, model, progress, _noted)
+    chosen = yield from stoppable(
+        lambda step, _: _bank(lab, bank, gallery, own, step), "Reading the bank", progress, _noted
+    )
+    without = asif.own_caption(lab.models, gallery, image, model) if leave_out else ""
+    found = asif.caption(lab.models, image, chosen, kept, float(p), edits, without, model)
+    data = [[one.caption, round(one.score, 4), round(one.agreement, 4)] for one in found.best]
+    names = dict.fromkeys([*edits.removed, *(anchor.name for anchor in found.evidence)])
+    plain = bank == "bundled" and not (added or removed)  # what the program can say
+    yield Outputs(
+        caption=found.caption,
+        evidence=_json(found),
+        table=rows(HEADER, data),
+        download=write_file("captions.csv", csv_text(HEADER, data)),
+        plot=drawing.figure(found.picture, found.words, found.names, found.caption),
+        removed=gr.Dropdown(list(names), value=list(edits.removed)),
+        code=asif.program(program_path(image), kept, float(p)) if plain else "",
+        note=picture_note(image),
+    )
+
+
+def caption_again(lab: Lab, shown: str, *inputs: Any) -> Iterator[Outputs]:
+    """After a change of settings: a new answer, once there is one."""
+    if shown:
+        yield from caption_asif(lab, *inputs)
+    else:
+        yield only(Outputs)
+
+
+def add_anchor(lab: Lab, added: Added, picture: PIL.Image.Image | None, words: str) -> tuple[Added, str]:
+    """The visitor's anchors with one more, and how many they are."""
+    if picture is None or not (words or "").strip():
+        raise UserError("Give the anchor a picture, and words for what it stands for.")
+    if len(added) >= asif.MAX_ADDED:
+        raise UserError(f"At most {asif.MAX_ADDED} anchors can be added. Remove yours first.")
+    added = [*added, (images.thumbnail(picture, ANCHOR_SIDE), words.strip()[:200])]
+    return added, f"{len(added)} of your own"
+
+
+def by_labels(lab: Lab, image: PIL.Image.Image | None, labels: str, k: float, p: float, model: str) -> dict[str, float]:
+    """The score of each label by the same anchors."""
+    names = list(dict.fromkeys(label.strip() for label in (labels or "").split(",") if label.strip()))[:MOST_LABELS]
+    if image is None or not names:
+        raise UserError("Choose a picture and type labels first.")
+    found = asif.label_scores(lab.models, image, names, whole(k, "k"), float(p), model)
+    return dict(zip(names, found, strict=True))
+
+
+def _names(removed: Any) -> tuple[str, ...]:
+    """The anchors to do without, which a program may have sent as anything."""
+    if not isinstance(removed or [], list):
+        raise UserError("Give the removed anchors as a list of names.")
+    return tuple(str(name) for name in removed or [])
+
+
+def _bank(lab: Lab, name: str, gallery: Gallery, own: str | None, step: OnStep) -> banks.Bank:
+    if name == "bundled":
+        return banks.shipped()
+    if name != "mine":
+        captions = list(dict.fromkeys(item.caption for item in gallery.items if item.caption))
+        if not captions:
+            raise UserError("This gallery has no captions. Choose another bank.")
+        return banks.make(lab.models, captions, on_step=step)
+    if not own:
+        raise UserError("Choose your text file first: one caption a line.")
+    return banks.make(lab.models, _captions(Path(own)), on_step=step)
+
+
+def _captions(path: Path) -> Sequence[str]:
+    if path.stat().st_size > FILE_BYTES:
+        raise UserError(f"That file is larger than {FILE_BYTES // 2**20} MB. Use a shorter bank.")
+    return banks.parse(path.read_text(encoding="utf-8", errors="replace"))
+
+
+def _json(found: AsifCaption) -> dict[str, Any]:
+    return {
+        "caption": found.caption,
+        "highest score": found.first,
+        "best": [asdict(one) for one in found.best],
+        "anchors": [anchor._asdict() for anchor in found.evidence],
+    }

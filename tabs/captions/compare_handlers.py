@@ -1,0 +1,117 @@
+"""What the comparison of captions does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import gradio as gr
+import PIL.Image
+
+from core import images
+from core.data.export import csv_text
+from core.errors import UserError
+from core.explain import alternatives, leaning
+from core.results import Captioned
+from core.tasks import captioning
+from tabs._downloads import write_file
+from tabs._jobs import downloaded, stoppable
+from tabs._lab import Lab
+from tabs._outputs import only
+from tabs._values import as_text, lines, needed, rows, titles
+from web.inputs import file_name, picture_note, program_path
+
+HEADER = ["picture", "method", "caption", "similarity"]
+DEFAULT = ["ASIF", "MaGiC", "the language model, no picture"]
+
+
+class Outputs(NamedTuple):
+    table: Any
+    evidence: Any
+    download: Any
+    download_json: Any
+    note: Any
+    plot: Any
+    maps: Any
+    code: Any
+
+
+class Pictures(NamedTuple):
+    """What is captioned, what it is called, where a program finds the first, and what is to be said of them."""
+
+    images: list[PIL.Image.Image]
+    titles: list[str]
+    path: str
+    note: str
+
+
+def _noted(note: str) -> Outputs:
+    return only(Outputs, note=note)
+
+
+def caption_compare(
+    lab: Lab,
+    image: PIL.Image.Image | None,
+    files: list[str] | None = None,
+    methods: list[str] | None = None,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[Outputs]:
+    """Captions of a picture, or of several files, by several methods. Gives a table, and as JSON for each picture and
+    method the captions with the numbers that decided between them."""
+    names = list(dict.fromkeys(methods or DEFAULT))
+    pictures = _pictures(image, files)
+    trained = [name for name in names if name not in captioning.METHODS]
+    for name in trained:
+        yield from downloaded(lab, name, progress, _noted)
+    found = yield from stoppable(
+        lambda step, stop: captioning.compare(lab.models, pictures.images, names, step, stop),
+        "Writing captions",
+        progress,
+        _noted,
+    )
+    called = pictures.titles
+    data = [[called[one.picture], one.method, one.caption, round(one.similarity, 4)] for one in found]
+    listed = [_json(one, called[one.picture]) for one in found]
+    attention = captioning.looked(lab.models, pictures.images[0], found)
+    yield Outputs(
+        table=rows(HEADER, data),
+        evidence=listed,
+        download=write_file("captions.csv", csv_text(HEADER, data)),
+        download_json=write_file("captions.json", json.dumps(listed, indent=1)),
+        note=lines(pictures.note, _told_apart(found, names, len(called))),
+        plot=alternatives.figure([one for one in found if one.picture == 0]),
+        maps=leaning.figure(pictures.images[0], attention) if attention else None,
+        code="\n\n".join(captioning.program(lab.models, name, pictures.path) for name in trained),
+    )
+
+
+def _pictures(image: PIL.Image.Image | None, files: list[str] | None) -> Pictures:
+    """The files if there are any, else the one picture."""
+    if not files:
+        image = needed(image)
+        return Pictures([image], [file_name(image)], program_path(image), picture_note(image))
+    if len(files) > captioning.MAX_PICTURES:
+        raise UserError(f"That is {len(files)} pictures; at most {captioning.MAX_PICTURES} are captioned at once.")
+    read, called = [images.read(file) for file in files], titles(files)
+    notes = [f"{as_text(name)}: {one.note}" for name, one in zip(called, read, strict=True) if one.note]
+    return Pictures([one.image for one in read], called, called[0], lines(*notes))
+
+
+def _json(one: Captioned, title: str) -> dict[str, Any]:
+    return {
+        "picture": title,
+        "method": one.method,
+        "caption": one.caption,
+        "similarity": round(one.similarity, 4),
+        "captions": one.captions,
+    }
+
+
+def _told_apart(found: Sequence[Captioned], names: Sequence[str], pictures: int) -> str:
+    """With several pictures: whose captions tell them apart."""
+    if pictures < 2:
+        return ""
+    right = {name: sum(one.found for one in found if one.method == name) for name in names}
+    listed = [f"- {as_text(name)}: {number} of {pictures}" for name, number in right.items()]
+    return "\n".join(["Captions that resemble their own picture more than any other of these:", *listed])

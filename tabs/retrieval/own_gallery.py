@@ -1,0 +1,160 @@
+"""A gallery of a visitor's own: filling, thinning out, keeping."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from core.data.bundled import NAME as BUNDLED
+from core.data.galleries import AddReport, Gallery
+from core.data.uploads import captions_from, unpack
+from core.engine import OnStep
+from core.errors import UserError
+from tabs._galleries import MINE, choices, thumbnail
+from tabs._jobs import LONG, downloaded, stoppable
+from tabs._lab import Lab, bind
+from tabs._outputs import only
+from tabs._values import as_text
+
+SMALL = 160  # pixels of a picture in the list
+MOST_SHOWN = 60  # pictures of the gallery
+RESERVED = (BUNDLED, MINE, "gallery")  # what galleries and caption banks that are not kept go by
+ABOUT = """Add pictures, or one zip of them. A file `captions.csv` with the columns `file` and `caption` gives them captions.
+The gallery is yours alone and is cleared away when you leave or an hour after it was last used, unless you keep it."""
+
+
+class View(NamedTuple):
+    mine: Any
+    status: Any
+    content: Any
+    chosen: Any
+    gallery: Any
+
+
+def panel(lab: Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
+    gr.Markdown(ABOUT)
+    files = gr.File(label="Pictures, a zip, captions.csv", file_count="multiple")
+    with gr.Row():
+        add = gr.Button("Add to my gallery", variant="primary")
+        stop = gr.Button("Stop")
+    status = gr.Markdown()
+    content = gr.Gallery(label="In my gallery", columns=6, height="auto", object_fit="contain", format="jpeg")
+    with gr.Row():
+        chosen = gr.Dropdown([], multiselect=True, label="Pictures to remove")
+        remove = gr.Button("Remove them")
+    view = View(mine, status, content, chosen, gallery)
+
+    private: dict[str, Any] = {"outputs": list(view), "api_visibility": "private"}
+    adding = add.click(bind(lab, add_pictures), [files, model, mine], **private, **LONG)
+    stop.click(bind(lab, stopped), mine, cancels=adding, **private)
+    remove.click(bind(lab, remove_pictures), [chosen, mine], **private)
+    if lab.store is None:
+        gr.Markdown("*Galleries cannot be kept here: the app was started without `--galleries`.*")
+        return
+    with gr.Row():
+        name = gr.Textbox(label="Name", max_length=80, placeholder="holiday 2026")
+        keep = gr.Button("Keep my gallery under this name")
+        forget = gr.Button("Delete the kept gallery of this name", variant="stop")
+    keep.click(bind(lab, keep_gallery), [name, mine], **private)
+    forget.click(bind(lab, delete_gallery), [name, mine], **private)
+    gr.on(None, lambda: gr.Dropdown(choices(lab, None)), None, gallery, api_visibility="private")  # when the page opens
+
+
+def _noted(note: str) -> View:
+    return only(View, status=note)
+
+
+def add_pictures(
+    lab: Lab,
+    files: list[str] | None,
+    model: str,
+    mine: Gallery | None,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[View]:
+    if not files:
+        raise UserError("Choose some pictures or a zip first.")
+    yield from downloaded(lab, model, progress, _noted)
+    into = mine if mine is not None else Gallery(MINE)
+    yield only(View, mine=into, status="Reading the pictures …")  # what is added until a stop is then the visitor's
+
+    def add(on_step: OnStep, stop: threading.Event) -> AddReport:
+        with tempfile.TemporaryDirectory() as folder:
+            captioned = captions_from(_unpacked(files, Path(folder)))
+            if not captioned:
+                raise UserError("There is no picture among these files.")
+            return into.add(captioned, on_step, stop)
+
+    report = yield from stoppable(add, "Reading the pictures", progress, _noted)
+    if report.added:
+        yield from stoppable(
+            lambda on_step, stop: into.vectors(lab.models, model, on_step, stop),
+            "Encoding the pictures",
+            progress,
+            _noted,
+        )
+    yield _view(lab, into, added(report))
+
+
+def stopped(lab: Lab, mine: Gallery | None) -> View:
+    return _view(lab, mine, "Stopped; what was finished is kept.")._replace(gallery=gr.Dropdown(choices(lab, mine)))
+
+
+def remove_pictures(lab: Lab, ids: list[str], mine: Gallery | None) -> View:
+    if mine is None or not ids:
+        raise UserError("Choose the pictures to remove first.")
+    return _view(lab, mine, f"Removed {mine.remove(ids)}.")
+
+
+def keep_gallery(lab: Lab, name: str, mine: Gallery | None) -> View:
+    assert lab.store is not None
+    if mine is None or not len(mine):
+        raise UserError("Your gallery is empty. Add some pictures first.")
+    if " ".join((name or "").split()) in RESERVED:
+        raise UserError(f"“{name.strip()}” is what the lab calls a gallery of its own. Choose another name.")
+    kept = lab.store.keep(mine, name)
+    words = f"Kept {len(kept)} pictures as “{as_text(kept.name)}”."
+    return only(View, status=words, gallery=gr.Dropdown(choices(lab, mine), value=kept.name))
+
+
+def delete_gallery(lab: Lab, name: str, mine: Gallery | None) -> View:
+    assert lab.store is not None
+    lab.store.delete(name)
+    return only(View, status="Deleted.", gallery=gr.Dropdown(choices(lab, mine), value=BUNDLED))
+
+
+def added(report: AddReport) -> str:
+    """What became of the files, as Markdown."""
+    said = [f"Added {len(report.added)}."]
+    if report.skipped:
+        said.append(f"Left out {len(report.skipped)}:")
+        said += [f"- {as_text(name)}: {reason}" for name, reason in report.skipped[:20]]
+    return "\n".join(said)
+
+
+def _unpacked(files: Sequence[str], folder: Path) -> dict[Path, str]:
+    """All files, those inside zips too, each with the name it came under."""
+    found: dict[Path, str] = {}
+    for number, file in enumerate(map(Path, files)):
+        if file.suffix.lower() == ".zip":
+            found.update(unpack(file, folder / str(number)))
+        else:
+            found[file] = file.name
+    return found
+
+
+def _view(lab: Lab, mine: Gallery | None, status: str) -> View:
+    """The panel as it stands now, with the gallery chosen for the searches."""
+    items = mine.items if mine is not None else ()
+    names = [(item.caption or item.id, item.id) for item in items]
+    return View(
+        mine,
+        status,
+        [(thumbnail(item.path, SMALL), item.caption or item.id) for item in items[:MOST_SHOWN]],
+        gr.Dropdown(names, value=[], multiselect=True),
+        gr.Dropdown(choices(lab, mine), value=MINE if items else BUNDLED),
+    )

@@ -1,0 +1,171 @@
+"""What the events of the segmentation tab do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import gradio as gr
+import PIL.Image
+
+from core.errors import UserError
+from core.explain import masks as drawing
+from core.models.family import EMBEDDED
+from core.results import Segmentation
+from core.tasks import segmentation
+from tabs._jobs import downloaded
+from tabs._lab import Lab
+from tabs._outputs import only
+from tabs._values import needed
+from tabs.segmentation.painting import paint
+from web.inputs import file_name, picture_note, program_path
+
+
+class Outputs(NamedTuple):
+    painted: Any
+    answer: Any
+    legend: Any
+    table: Any
+    download: Any
+    coco: Any
+    last: Any
+    target: Any
+    heat: Any
+    depth: Any
+    code: Any
+    note: Any
+
+
+@dataclass(frozen=True)
+class Last:
+    """A visit's last result, which is redrawn and refined. `picture` is as large as it is shown; `points` are the clicks
+    (x, y, on the object?) on the mask of `clicked`, in its pixels."""
+
+    picture: PIL.Image.Image
+    result: Segmentation
+    name: str
+    clicked: str = ""
+    points: tuple[tuple[float, float, bool], ...] = ()
+
+
+def _noted(note: str) -> Outputs:
+    return only(Outputs, note=note)
+
+
+def segment(
+    lab: Lab,
+    image: PIL.Image.Image | None,
+    prompts: str,
+    threshold: float = segmentation.THRESHOLD,
+    model: str = EMBEDDED,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds its progress bar by this default
+) -> Iterator[Outputs]:
+    """Cut out of a picture what each prompt names. Prompts are separated by commas or line breaks. Gives the painted
+    picture and for each prompt its label, coverage (0..1), box [x0, y0, x1, y1] in pixels, and mask (a PNG file)."""
+    names, image = segmentation.parse_prompts(prompts), needed(image)
+    yield from downloaded(lab, model, progress, _noted)
+    progress(0.1, desc="Encoding the picture")
+    result = segmentation.segment(lab.models, model, image, names)
+    yield _answer(image, result, threshold, segmentation.program(lab.models, model, program_path(image), names))
+
+
+def segment_like(
+    lab: Lab,
+    image: PIL.Image.Image | None,
+    example: PIL.Image.Image | None,
+    box: str = "",
+    threshold: float = segmentation.THRESHOLD,
+    model: str = EMBEDDED,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[Outputs]:
+    """Cut out of a picture what an example picture shows, or what lies in its box "left, top, right, bottom"."""
+    corners, image = segmentation.parse_box(box), needed(image)
+    yield from downloaded(lab, model, progress, _noted)
+    progress(0.1, desc="Encoding both pictures")
+    result = segmentation.segment_like(lab.models, model, image, example, corners)
+    yield _answer(image, result, threshold, "")
+
+
+def click(
+    lab: Lab,
+    last: Last | None,
+    label: str,
+    on: bool,
+    model: str,
+    threshold: float,
+    exclusive: bool,
+    event: gr.SelectData,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[Outputs]:
+    """Refine the mask by one more click: on the object, or not on it."""
+    x, y = event.index
+    before = last.points if last and last.clicked == label else ()
+    points = (*before, (float(x), float(y), bool(on)))
+    yield from _refined(lab, last, label, model, threshold, exclusive, progress, points=points)
+
+
+def refine_by_box(
+    lab: Lab,
+    last: Last | None,
+    label: str,
+    model: str,
+    threshold: float,
+    exclusive: bool,
+    progress: gr.Progress = gr.Progress(),  # noqa: B008
+) -> Iterator[Outputs]:
+    """Refine the mask by the box around it."""
+    box = None
+    if last is not None:
+        found = segmentation.things(last.result, segmentation.masks(last.result, threshold, bool(exclusive)))
+        scale = last.picture.width / last.result.size[0]
+        corners = next((row["box"] for row in found if row["label"] == label), None)
+        box = [scale * corner for corner in corners] if corners else None
+    yield from _refined(lab, last, label, model, threshold, exclusive, progress, box=box)
+
+
+def redraw(lab: Lab, last: Last | None, threshold: float, exclusive: bool) -> Outputs:
+    """The last result by another threshold or rule; no model runs."""
+    return only(Outputs, **_painted(last, threshold, exclusive)) if last else only(Outputs)
+
+
+def redraw_exclusive(lab: Lab, last: Last | None, threshold: float, exclusive: bool) -> Outputs:
+    """After /segment, whose masks are each on their own: draw it anew where the page asks for the other rule."""
+    return redraw(lab, last, threshold, True) if exclusive else only(Outputs)
+
+
+def _answer(image: PIL.Image.Image, result: Segmentation, threshold: float, program: str) -> Outputs:
+    picture = image.resize(drawing.shown_size(image), PIL.Image.Resampling.LANCZOS)
+    last = Last(picture, result, file_name(image))
+    return Outputs(
+        **_painted(last, threshold, False),
+        last=last,
+        target=gr.Dropdown(result.labels, value=result.labels[0]),
+        heat=drawing.heat_maps(picture, result.labels, result.probabilities),
+        depth=drawing.depths(picture, result.labels, result.depths),
+        code=program,
+        note=picture_note(image),
+    )
+
+
+def _refined(
+    lab: Lab,
+    last: Last | None,
+    label: str,
+    model: str,
+    threshold: float,
+    exclusive: bool,
+    progress: gr.Progress,
+    **prompt: Any,
+) -> Iterator[Outputs]:
+    if last is None:
+        raise UserError("Cut something out first: its mask can then be refined.")
+    yield from downloaded(lab, model, progress, _noted)
+    progress(0.1, desc="Refining the mask")
+    result = segmentation.refine(lab.models, model, last.picture, last.result, label, **prompt)
+    now = replace(last, result=result, clicked=label, points=tuple(prompt.get("points", ())))
+    yield only(Outputs, **_painted(now, threshold, exclusive), last=now, note="")
+
+
+def _painted(last: Last, threshold: float, exclusive: bool) -> dict[str, Any]:
+    return paint(last.picture, last.result, last.name, threshold, bool(exclusive))

@@ -1,0 +1,70 @@
+"""What is shown of masks, and the files they are downloaded as."""
+
+from __future__ import annotations
+
+import html
+import json
+import zipfile
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import PIL.Image
+from numpy.typing import NDArray
+
+from core.explain import masks as drawing
+from core.results import Segmentation
+from core.tasks import segmentation
+from tabs._downloads import write_file
+from tabs._values import rows
+
+HEADER = ["prompt", "coverage", "box"]
+
+
+def paint(
+    picture: PIL.Image.Image, result: Segmentation, name: str, threshold: float, exclusive: bool
+) -> dict[str, Any]:
+    """The painted picture, the same as JSON, legend and table, and both downloads, by the names of the outputs."""
+    found = segmentation.masks(result, threshold, exclusive)
+    measured = segmentation.things(result, found)
+    pngs = [_png(mask) for mask in found]
+    names = [f"mask-{number:02d}.png" for number in range(1, len(pngs) + 1)]
+    data = [[row["label"], f"{row['coverage']:.1%}", str(row["box"] or "not found")] for row in measured]
+    return {
+        "painted": drawing.overlay(picture, found),
+        "answer": [{**row, "mask": _file(name, png)} for row, name, png in zip(measured, names, pngs, strict=True)],
+        "legend": _legend(result.labels),
+        "table": rows(HEADER, data),
+        "download": write_file("masks.zip", _zip(names, pngs, result.labels)),
+        "coco": write_file("masks.json", json.dumps(segmentation.coco(result, found, name))),
+    }
+
+
+def _legend(labels: list[str]) -> str:
+    """Each prompt beside a square of the very colour it is painted in."""
+    squares = [
+        f'<span class="key"><span style="background: {colour}"></span>{html.escape(label)}</span>'
+        for label, colour in drawing.legend(labels)
+    ]
+    return f'<div class="legend">{"".join(squares)}</div>'
+
+
+def _zip(names: Sequence[str], pngs: Sequence[bytes], labels: Sequence[str]) -> bytes:
+    packed = BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, png in zip(names, pngs, strict=True):
+            archive.writestr(name, png)
+        archive.writestr("prompts.txt", "".join(f"{n}  {label}\n" for n, label in zip(names, labels, strict=True)))
+    return packed.getvalue()
+
+
+def _png(mask: NDArray[np.bool_]) -> bytes:
+    buffer = BytesIO()
+    PIL.Image.fromarray(mask.astype(np.uint8) * 255).convert("1").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _file(name: str, content: bytes) -> dict[str, Any]:
+    """A file inside JSON, as Gradio's clients look for one."""
+    return {"path": write_file(name, content), "orig_name": name, "meta": {"_type": "gradio.FileData"}}

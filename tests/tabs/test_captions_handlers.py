@@ -1,0 +1,201 @@
+"""The handlers of the captions tab, without HTTP: ASIF, MaGiC and the comparison."""
+
+import csv
+import json
+import threading
+
+import gradio as gr
+import pytest
+
+from core import images
+from core.assets import EXAMPLES_FOLDER
+from core.errors import UserError
+from core.tasks import magic
+from tabs.captions import asif_handlers, compare_handlers, magic_handlers
+from tests.tabs.conftest import last, photo
+from tests.test_architecture import ROOT
+
+FRAMES = "Only the first of 3 frames is used."
+
+
+@pytest.fixture(scope="module")
+def chosen(lab, kitten):
+    return last(asif_handlers.caption_asif(lab, kitten))
+
+
+def test_a_caption_is_chosen_with_its_anchors(chosen):
+    assert "cat" in chosen.caption or "kitten" in chosen.caption
+    assert chosen.evidence["caption"] == chosen.caption == chosen.table["data"][0][0]
+    names = [anchor["name"] for anchor in chosen.evidence["anchors"]]
+    assert [name for name, _ in chosen.removed.choices] == names
+    assert chosen.removed.value == []
+    assert chosen.note == ""
+
+
+def test_the_shown_program_chooses_the_same(chosen, monkeypatch, capsys):
+    monkeypatch.chdir(ROOT)
+    exec(compile(chosen.code, "program", "exec"), {})
+    assert capsys.readouterr().out.strip() == chosen.caption
+
+
+def test_removed_anchors_are_gone_and_stay_listed(lab, kitten, chosen):
+    gone = [anchor["name"] for anchor in chosen.evidence["anchors"][:2]]
+    given = last(asif_handlers.caption_asif(lab, kitten, removed=gone))
+    assert not {anchor["name"] for anchor in given.evidence["anchors"]} & set(gone)
+    assert given.removed.value == gone
+    assert [name for name, _ in given.removed.choices][:2] == gone
+    assert given.code == ""
+
+
+def test_a_file_is_a_bank_and_reading_it_is_reported(lab, kitten, tmp_path, monkeypatch):
+    mine = tmp_path / "mine.txt"
+    mine.write_text("a kitten with a ball of wool\nsomething else entirely\ntwo boats\n")
+    given = last(asif_handlers.caption_asif(lab, kitten, "mine", own=str(mine)))
+    assert given.caption == "a kitten with a ball of wool"
+    monkeypatch.setattr(asif_handlers, "FILE_BYTES", 10)
+    with pytest.raises(UserError, match="larger than 0 MB"):
+        list(asif_handlers.caption_asif(lab, kitten, "mine", own=str(mine)))
+
+
+def test_another_answer_is_given_once_there_is_one(lab, kitten, chosen):
+    assert last(asif_handlers.caption_again(lab, "a caption", kitten)).caption == chosen.caption
+    assert list(asif_handlers.caption_again(lab, "", kitten)) == [asif_handlers.only(asif_handlers.Outputs)]
+
+
+def test_anchors_of_ones_own_are_kept_small(lab):
+    added, words = asif_handlers.add_anchor(
+        lab, [], images.read(EXAMPLES_FOLDER / "coffee-cup-spoon.jpg").image, " a cup "
+    )
+    large = images.read(EXAMPLES_FOLDER / "coffee-cup-spoon.jpg").image.resize((5000, 4000))
+    added, words = asif_handlers.add_anchor(lab, added, large, "x" * 300)
+    assert words == "2 of your own"
+    assert [name for _, name in added] == ["a cup", "x" * 200]
+    assert max(added[1][0].size) == asif_handlers.ANCHOR_SIDE
+    with pytest.raises(UserError, match="At most 20"):
+        asif_handlers.add_anchor(lab, added * 10, large, "more")
+    with pytest.raises(UserError, match="Give the anchor a picture"):
+        asif_handlers.add_anchor(lab, added, None, "a cup")
+
+
+def test_labels_are_scored_by_the_same_anchors(lab, kitten):
+    found = asif_handlers.by_labels(lab, kitten, "cat, boat, cat,", 100, 2, "embedded")
+    assert list(found) == ["cat", "boat"]
+    assert found["cat"] > 2 * found["boat"]
+    with pytest.raises(UserError, match="type labels"):
+        asif_handlers.by_labels(lab, kitten, " , ", 100, 2, "embedded")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image": None}, "Choose a picture first"),
+        ({"k": 2.5}, "k must be a whole number"),
+        ({"k": 0}, "k between 1 and"),
+        ({"bank": "nobody's"}, "no gallery called"),
+        ({"bank": "mine"}, "Choose your text file"),
+        ({"removed": 5}, "as a list of names"),
+        ({"removed": "tabby cat"}, "as a list of names"),
+        ({"removed": [{"a": 1}]}, "no anchor called"),
+    ],
+)
+def test_asif_refuses(lab, kitten, changes, message):
+    with pytest.raises(UserError, match=message):
+        list(asif_handlers.caption_asif(lab, **{"image": kitten, **changes}))
+
+
+@pytest.fixture(scope="module")
+def written(lab):
+    return list(
+        magic_handlers.caption_magic(lab, photo("kitten-yarn-ball.jpg", FRAMES), 5, 0.1, 2, 6, scale=0, recall=0)
+    )
+
+
+def test_a_caption_grows_and_says_how_far_it_is(written):
+    *growing, given = written
+    assert [step.note.rpartition(",")[0] for step in growing] == [
+        f"Token: {n} of 5" for n in range(1, len(growing) + 1)
+    ]
+    assert [len(step.last.draft.steps) for step in growing] == list(range(1, len(growing) + 1))
+    assert growing[-1].caption == given.caption == given.evidence["caption"]
+    assert given.note == FRAMES
+    assert given.shown.maximum == len(given.evidence["steps"]) == len(growing)
+    with open(given.download) as file:
+        assert [int(row["step"]) for row in csv.DictReader(file)] == list(range(1, len(growing) + 1))
+    assert "assets/examples/kitten-yarn-ball.jpg" in given.code
+
+
+def test_a_caption_that_was_stopped_is_shown_as_far_as_it_goes(lab, written):
+    given = magic_handlers.stopped(lab, written[1].last)
+    assert len(given.evidence["steps"]) == len(given.table["data"]) == 2
+    assert given.note == "Stopped."
+    assert given.caption == given.last == gr.skip()
+    assert magic_handlers.stopped(lab, None) == magic_handlers.only(magic_handlers.Outputs)
+
+
+def test_any_step_is_opened(lab, written, monkeypatch):
+    asked = []
+    monkeypatch.setattr(magic_handlers.decoding, "figure", lambda step, *_: asked.append(step))
+    for number in (1, 2, 99):
+        magic_handlers.open_step(lab, written[-1].last, number)
+    steps = written[-1].last.draft.steps
+    assert asked == [steps[0], steps[1], steps[-1]]
+    assert magic_handlers.open_step(lab, None, 1) == gr.skip()
+
+
+def test_the_rules_fill_the_sliders():
+    assert magic_handlers.settings(magic.VARIANTS[magic.PUBLISHED]) == [45, 0.1, 2.0, 16, 0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"image": None}, "Choose a picture first"),
+        ({"k": float("nan")}, "k must be a whole number"),
+        ({"alpha": 2}, "alpha and recall between 0 and 1"),
+        ({"max_length": 7.5}, "The longest caption must be a whole number"),
+    ],
+)
+def test_magic_refuses(lab, kitten, changes, message):
+    with pytest.raises(UserError, match=message):
+        list(magic_handlers.caption_magic(lab, **{"image": kitten, **changes}))
+
+
+def test_methods_are_compared(lab):
+    files = [str(EXAMPLES_FOLDER / f"{name}.jpg") for name in ("kitten-yarn-ball", "coffee-cup-spoon")]
+    given = last(compare_handlers.caption_compare(lab, None, files, ["ASIF"]))
+    assert [row[:2] for row in given.table["data"]] == [
+        ["kitten-yarn-ball.jpg", "ASIF"],
+        ["coffee-cup-spoon.jpg", "ASIF"],
+    ]
+    assert given.note.endswith("- ASIF: 2 of 2")
+    with open(given.download_json) as file:
+        assert json.load(file) == given.evidence
+    assert given.code == ""
+
+
+def test_one_picture_is_told_of_its_frames(lab):
+    given = last(compare_handlers.caption_compare(lab, photo("kitten-yarn-ball.jpg", FRAMES), None, ["ASIF"]))
+    assert given.note == FRAMES
+
+
+def test_closing_the_comparison_stops_it(lab, kitten, monkeypatch):
+    stopped = threading.Event()
+
+    def compare(models, pictures, names, on_step, stop):
+        on_step(1, 8)
+        stopped.set() if stop.wait(20) else None
+
+    monkeypatch.setattr(compare_handlers.captioning, "compare", compare)
+    steps = compare_handlers.caption_compare(lab, kitten)
+    assert next(steps).note.startswith("Writing captions: 1 of 8, ")
+    steps.close()
+    assert stopped.wait(20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [((None,), "Choose a picture first"), ((None, ["x.jpg"] * 101), "101 pictures; at most 100")],
+)
+def test_comparison_refuses(lab, arguments, message):
+    with pytest.raises(UserError, match=message):
+        list(compare_handlers.caption_compare(lab, *arguments))
