@@ -10,7 +10,6 @@ from io import BytesIO
 from typing import Any
 
 import gradio as gr
-import numpy as np
 import PIL.Image
 
 from core.assets import EXAMPLES_FOLDER
@@ -176,7 +175,7 @@ def build(lab: Lab) -> None:
         event: gr.SelectData,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
-        scale = last.image.width / drawing.shown_size(last.image)[0] if last else 1
+        scale = last.result.size[0] / drawing.shown_size(last.image)[0] if last else 1
         x, y = event.index
         before = last.points if last and last.clicked == label else ()
         points = [*before, (x * scale, y * scale, bool(on))]
@@ -191,8 +190,7 @@ def build(lab: Lab) -> None:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         found = segmentation.masks(last.result, threshold) if last else ()
-        rows = segmentation.things(last.result, found) if last else []
-        box = next((row["box"] for row in rows if row["label"] == label), None)
+        box = next((mask.box for mask in found if mask.label == label), None)
         return refine(last, label, model, threshold, progress, box=box)
 
     @translate_errors
@@ -230,8 +228,8 @@ def _drawn(shown: Shown, threshold: float, exclusive: bool) -> tuple[Any, ...]:
     """Painted picture, JSON, legend, table and both downloads."""
     result = shown.result
     found = segmentation.masks(result, threshold, exclusive)
-    rows = segmentation.things(result, found)
-    pngs = [_png(mask) for mask in found]
+    rows = [mask.row() for mask in found]
+    pngs = [mask.png() for mask in found]
     names = [f"mask-{number:02d}.png" for number in range(1, len(pngs) + 1)]
     answer = [{**row, "mask": _file(name, png)} for row, name, png in zip(rows, names, pngs, strict=True)]
     packed = BytesIO()
@@ -241,7 +239,7 @@ def _drawn(shown: Shown, threshold: float, exclusive: bool) -> tuple[Any, ...]:
         archive.writestr(
             "prompts.txt", "".join(f"{n}  {label}\n" for n, label in zip(names, result.labels, strict=True))
         )
-    coco = json.dumps(segmentation.coco(result, found, shown.name))
+    coco = json.dumps(segmentation.coco(found, shown.name))
     return (
         drawing.overlay(shown.image, found),
         answer,
@@ -262,12 +260,6 @@ def _legend(labels: list[str]) -> str:
         for label, colour in drawing.legend(labels)
     ]
     return f'<div class="legend">{"".join(squares)}</div>'
-
-
-def _png(mask: np.ndarray) -> bytes:
-    buffer = BytesIO()
-    PIL.Image.fromarray(mask.astype(np.uint8) * 255).convert("1").save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _file(name: str, content: bytes) -> dict[str, Any]:
