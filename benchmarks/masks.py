@@ -25,7 +25,8 @@ def measure(
         for start in range(0, len(categories), segmentation.MAX_PROMPTS):
             prompts = categories[start : start + segmentation.MAX_PROMPTS]
             found = segmentation.masks(segmentation.segment(models, name, image, prompts))
-            for prompt, mask in zip(prompts, found, strict=True):
+            for prompt, one in zip(prompts, found, strict=True):
+                mask = one.pixels()
                 if prompt not in truth:
                     claimed.append(mask.mean())
                 elif truth[prompt].mean() >= PRESENT:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,21 +12,22 @@ from PIL import ImageColor, ImageFilter
 from PIL.Image import Image
 
 from core.explain._style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, YELLOW, new_figure, plain
+from core.mask import Mask
 
 COLOURS = (VERMILION, BLUE, YELLOW, GREEN, PURPLE, SKY, ORANGE, BLACK)
 LONGEST = 1600  # pixels of the longer side of what is shown
 OPACITY = 0.45
 
 
-def overlay(image: Image, found: NDArray[np.bool_]) -> Image:
-    """The picture with each mask [n, height, width] in a colour of its own, outlined in white and in that colour, so
-    that masks can be told apart on any background and without telling colours apart."""
+def overlay(image: Image, found: Iterable[Mask]) -> Image:
+    """The picture with each mask in a colour of its own, outlined in white and in that colour, so that masks can be told
+    apart on any background and without telling colours apart."""
     size = shown_size(image)
     pixels = np.asarray(image.resize(size, PILImage.Resampling.LANCZOS), np.float32).copy()
     thick = 1 + max(size) // 400
     for number, mask in enumerate(found):
         rgb = np.array(colour(number), np.float32)
-        small = PILImage.fromarray(mask.astype(np.uint8) * 255).resize(size)
+        small = PILImage.fromarray(mask.pixels().astype(np.uint8) * 255).resize(size)
         inside = np.asarray(small) > 127
         pixels[inside] += OPACITY * (rgb - pixels[inside])
         line = _grown(small, thick) & ~_shrunk(small, thick)

@@ -11,7 +11,15 @@ from PIL.Image import Image
 
 from core import images
 from core.engine import OnStep
+from core.errors import UserError
 from core.models.inference import Models
+
+
+def required(image: Image | None) -> Image:
+    """Raises UserError where a visitor chose none."""
+    if image is None:
+        raise UserError("Choose a picture first: upload one, take one, or click an example.")
+    return image
 
 
 def embed(

@@ -1,30 +1,38 @@
-"""Segmentation: where in the picture is what a phrase names (CLIPSeg, arXiv 2112.10003)?"""
+"""Segmentation: where in the picture is what a phrase names (CLIPSeg, arXiv 2112.10003)?
+
+Coordinates, boxes and masks are those of the file that the picture was read from, whatever size it was scaled down to.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL.Image import Image
+from scipy.special import expit
 
-from core.errors import UserError
+from core.errors import Stopped, UserError
+from core.images import Size, original_size
+from core.mask import Mask
 from core.models.abilities import ImagePrompted, Segmenter
 from core.models.inference import Models
 from core.results import Segmentation
 from core.tasks import TASKS, Task
+from core.tasks._program import headed, image_line
+from core.tasks._sources import required
 from core.text import clean_text
 
 TASK = TASKS.register("segmentation", Task("segmentation", "where is what a phrase names", Segmenter))
 
 THRESHOLD = 0.5
 MAX_PROMPTS, PROMPT_LENGTH = 16, 200
-Masks = NDArray[np.bool_]
+STRIP_PIXELS = 2**20  # of the full-size maps, that are in memory at once
 Probabilities = NDArray[np.float32]
 
 
@@ -43,25 +51,34 @@ def parse_prompts(text: str) -> list[str]:
     return prompts
 
 
-def segment(models: Models, name: str, image: Image | None, prompts: Sequence[str]) -> Segmentation:
-    """A probability map for each prompt. The picture is looked at once: further prompts on it are cheap."""
-    prompts = parse_prompts("\n".join(prompts))
-    encoding = models.encode(name, _there(image))
-    return _result(prompts, image, models.call(name, "segment", encoding, prompts))
+def segment(
+    models: Models,
+    name: str,
+    image: Image | None,
+    prompts: Sequence[str],
+    stop: threading.Event | None = None,
+) -> Segmentation:
+    """A probability map for each prompt. The picture is encoded once: further prompts on it are cheap. Raises Stopped
+    between prompts once `stop` is set."""
+    prompts, image = parse_prompts("\n".join(prompts)), required(image)
+    encoding = models.encode(name, image)
+    parts = list(models.map(name, "segment", prompts, MAX_PROMPTS, None, stop, (encoding,)))
+    return _result(prompts, image, {key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
 
 
 def segment_like(
     models: Models, name: str, image: Image | None, example: Image | None, box: Sequence[float] | None = None
 ) -> Segmentation:
-    """The same for what an example picture shows, or what lies in its box (x0, y0, x1, y1, in pixels)."""
+    """The same for what an example picture shows, or what lies in its box (x0, y0, x1, y1)."""
     if not issubclass(models.catalog.adapter(name), ImagePrompted):
         raise UserError(f"{name} takes phrases only. Choose another model for an example picture.")
     if example is None:
         raise UserError("Choose the example picture, too: what it shows is looked for.")
     if box is not None:
         example = _crop(example, box)
-    encoding = models.encode(name, _there(image))
-    return _result(["like the example"], image, models.call(name, "segment_like", encoding, [example]))
+    image = required(image)
+    found = models.call(name, "segment_like", models.encode(name, image), [example])
+    return _result(["like the example"], image, {key: np.asarray(value) for key, value in found.items()})
 
 
 def refine(
@@ -73,70 +90,61 @@ def refine(
     points: Sequence[tuple[float, float, bool]] = (),
     box: Sequence[float] | None = None,
 ) -> Segmentation:
-    """The result with one prompt's map drawn anew by a Refiner (SAM) from clicks (x, y, on the thing?) and a box
-    (x0, y0, x1, y1), all in pixels of the picture."""
+    """The result with one prompt's map drawn anew by a Refiner (SAM) from clicks (x, y, on the object?) and a box
+    (x0, y0, x1, y1)."""
     if label not in result.labels:
         raise UserError("Choose which prompt's mask to refine.")
-    corners = tuple(float(n) for n in box) if box else None
-    logits = models.call(name, "refine", models.encode(name, _there(image)), list(points), corners).numpy()
-    drawn = _sigmoid(logits)
+    image = required(image)
+    x, y = _scale(image)
+    clicks = [(x * float(left), y * float(top), bool(on)) for left, top, on in points]
+    corners = tuple(float(n) * by for n, by in zip(box, (x, y, x, y), strict=True)) if box else None
+    drawn = expit(models.call(name, "refine", models.encode(name, image), clicks, corners).numpy())
     height, width = drawn.shape
-    maps = np.stack([_enlarge(map_, (width, height)) for map_ in result.probabilities])
+    maps = np.stack([_enlarged(map_, (width, height)) for map_ in result.probabilities])
     maps[result.labels.index(label)] = drawn
     return replace(result, probabilities=maps)
 
 
-def masks(result: Segmentation, threshold: float = THRESHOLD, exclusive: bool = False) -> Masks:
-    """[n, height, width] at the picture's size: where the probability is at least `threshold`; if `exclusive`, each
-    pixel belongs to the likeliest prompt alone."""
+def masks(
+    result: Segmentation, threshold: float = THRESHOLD, exclusive: bool = False, stop: threading.Event | None = None
+) -> list[Mask]:
+    """For each prompt where its probability, enlarged to the picture's size, is at least `threshold`; if `exclusive`, each
+    pixel belongs to the likeliest prompt alone. One full-size mask is in memory at a time. Raises UserError for a threshold
+    that is no probability, and Stopped between masks once `stop` is set."""
     if not 0 <= threshold <= 1:  # also turns away NaN
         raise UserError("The threshold is a probability: choose a number between 0 and 1.")
-    full = np.stack([_enlarge(map_, result.size) for map_ in result.probabilities])
-    found: Masks = full >= threshold
-    if exclusive:
-        found &= full.argmax(0) == np.arange(len(full))[:, None, None]
+    owners = _likeliest(result, threshold) if exclusive else None
+    found = []
+    for number, (label, map_) in enumerate(zip(result.labels, result.probabilities, strict=True)):
+        if stop is not None and stop.is_set():
+            raise Stopped
+        found.append(Mask.of(label, _reaching(map_, threshold, result.size) if owners is None else owners == number))
     return found
 
 
-def things(result: Segmentation, found: Masks) -> list[dict[str, Any]]:
-    """For each prompt its label, its coverage (share of the picture, 0..1) and the box around it as
-    [x0, y0, x1, y1] in pixels, x1 and y1 exclusive, or None where nothing was found."""
-    rows = []
-    for label, mask in zip(result.labels, found, strict=True):
-        ys, xs = np.nonzero(mask.any(1))[0], np.nonzero(mask.any(0))[0]
-        box = [int(xs[0]), int(ys[0]), int(xs[-1]) + 1, int(ys[-1]) + 1] if len(ys) else None
-        rows.append({"label": label, "coverage": round(float(mask.mean()), 6), "box": box})
-    return rows
-
-
-def coco(result: Segmentation, found: Masks, file_name: str) -> dict[str, Any]:
-    """The masks in COCO's format: a category for each prompt, one annotation each, uncompressed RLE."""
-    width, height = result.size
+def coco(found: Sequence[Mask], file_name: str) -> dict[str, Any]:
+    """The masks of one picture in COCO's format, for pycocotools and what reads like it: a category for each prompt, one
+    annotation each, with compressed run lengths."""
+    size = found[0].size
     annotations = [
         {
-            "id": i + 1,
+            "id": number,
             "image_id": 1,
-            "category_id": i + 1,
-            "iscrowd": 1,  # how COCO marks a mask that is not a polygon around one thing
-            "area": int(mask.sum()),
+            "category_id": number,
+            "iscrowd": 1,  # how COCO marks a mask that is not a polygon around one object
+            "area": mask.area,
             "bbox": [x0, y0, x1 - x0, y1 - y0],
-            "segmentation": {"size": [height, width], "counts": rle(mask)},
+            "segmentation": {**mask.rle, "counts": mask.counts.decode("ascii")},
         }
-        for i, (mask, row) in enumerate(zip(found, things(result, found), strict=True))
-        if row["box"]
-        for x0, y0, x1, y1 in [row["box"]]
+        for number, mask in enumerate(found, 1)
+        if mask.box
+        for x0, y0, x1, y1 in [mask.box]
     ]
     return {
-        "images": [{"id": 1, "file_name": file_name, "width": width, "height": height}],
-        "categories": [{"id": i + 1, "name": label} for i, label in enumerate(result.labels)],
+        "images": [{"id": 1, "file_name": file_name, "width": size[0], "height": size[1]}],
+        "categories": [{"id": number, "name": mask.label} for number, mask in enumerate(found, 1)],
         "annotations": annotations,
     }
-
-
-def rle(mask: NDArray[np.bool_]) -> list[int]:
-    """COCO's uncompressed run lengths: down the columns, beginning with a run of zeros, which may be empty."""
-    runs = [(value, len(list(run))) for value, run in groupby(mask.T.ravel().tolist())]
-    return ([0] if runs and runs[0][0] else []) + [length for _, length in runs]
 
 
 def parse_box(text: str) -> list[float] | None:
@@ -150,48 +158,84 @@ def parse_box(text: str) -> list[float] | None:
 
 
 def program(models: Models, name: str, file: str, prompts: Sequence[str]) -> str:
-    """The shortest program on `transformers` that gives the same maps, as text."""
+    """The shortest program on `transformers` that gives the same maps and coverages, as text, ready to run as its heading
+    says."""
     adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Segmenter)
-    return f"""\
+    text = f"""\
+import numpy
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
-image = Image.open({file!r}).convert("RGB")
+{image_line(file)}
 prompts = {list(prompts)!r}
 
 {adapter.segment_program(str(spec.path or spec.id)).rstrip()}
 
-probabilities = logits.sigmoid()  # a map of the whole picture for each prompt
-for prompt, map in zip(prompts, probabilities):
-    print(f"{{prompt}}: {{(map >= {THRESHOLD}).float().mean():.1%}} of the picture")
+for prompt, map in zip(prompts, logits.float().sigmoid().numpy()):  # each covers the whole picture
+    enlarged = Image.fromarray(map).resize(image.size, Image.Resampling.BILINEAR)
+    print(f"{{prompt}}: {{(numpy.asarray(enlarged) >= {THRESHOLD}).mean():.1%}} of the picture")
 """
+    return headed(text, [file])
 
 
-def _there(image: Image | None) -> Image:
-    if image is None:
-        raise UserError("Choose a picture first: upload one, take one, or click an example.")
-    return image
+def _result(labels: list[str], image: Image, outputs: dict[str, NDArray[Any]]) -> Segmentation:
+    maps = {name: value.astype(np.float32) for name, value in outputs.items()}
+    return Segmentation(list(labels), original_size(image), expit(maps.pop("logits")), maps)
 
 
-def _result(labels: list[str], image: Image | None, outputs: dict[str, Any]) -> Segmentation:
-    assert image is not None
-    maps = {name: value.numpy().astype(np.float32) for name, value in outputs.items()}
-    logits = maps.pop("logits")
-    return Segmentation(list(labels), image.size, _sigmoid(logits), maps)
+def _strips(size: Size) -> Iterator[tuple[int, int]]:
+    """(first, last + 1) of the rows of each part of a picture."""
+    width, height = size
+    rows = max(1, STRIP_PIXELS // width)
+    return ((top, min(top + rows, height)) for top in range(0, height, rows))
 
 
-def _sigmoid(logits: NDArray[np.float32]) -> Probabilities:
-    return np.asarray(1 / (1 + np.exp(-logits.clip(-60, 60))), np.float32)
+def _reaching(map_: Probabilities, threshold: float, size: Size) -> NDArray[np.bool_]:
+    """[height, width]: where the enlarged map is at least the threshold."""
+    found = np.empty(size[::-1], np.bool_, order="F")
+    for top, bottom in _strips(size):
+        found[top:bottom] = _enlarged(map_, size, top, bottom) >= threshold
+    return found
 
 
-def _enlarge(map_: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:
-    return np.asarray(PILImage.fromarray(map_).resize(size, PILImage.Resampling.BILINEAR))
+def _likeliest(result: Segmentation, threshold: float) -> NDArray[np.uint8]:
+    """[height, width]: the number of the likeliest prompt, or 255 where none reaches the threshold."""
+    owners = np.empty(result.size[::-1], np.uint8, order="F")
+    for top, bottom in _strips(result.size):
+        best = _enlarged(result.probabilities[0], result.size, top, bottom)
+        owner = np.zeros(best.shape, np.uint8)
+        for number, map_ in enumerate(result.probabilities[1:], 1):
+            other = _enlarged(map_, result.size, top, bottom)
+            owner[other > best] = number
+            np.maximum(best, other, out=best)
+        owner[best < threshold] = 255
+        owners[top:bottom] = owner
+    return owners
+
+
+def _enlarged(map_: Probabilities, size: Size, top: int = 0, bottom: int | None = None) -> Probabilities:
+    """Rows from `top` to `bottom` of the map [h, w] at this size."""
+    width, height = size
+    bottom = height if bottom is None else bottom
+    scale = map_.shape[0] / height
+    box = (0, top * scale, map_.shape[1], min(bottom * scale, map_.shape[0]))
+    image = PILImage.fromarray(map_).resize((width, bottom - top), PILImage.Resampling.BILINEAR, box)
+    return np.array(image)
+
+
+def _scale(image: Image) -> tuple[float, float]:
+    """What coordinates in the file are multiplied with to be those in `image`: (x, y)."""
+    width, height = original_size(image)
+    return image.width / width, image.height / height
 
 
 def _crop(image: Image, box: Sequence[float]) -> Image:
-    x0, y0, x1, y1 = (round(float(n)) for n in box)
+    x, y = _scale(image)
+    x0, y0, x1, y1 = (round(float(n) * by) for n, by in zip(box, (x, y, x, y), strict=True))
     x0, y0, x1, y1 = max(x0, 0), max(y0, 0), min(x1, image.width), min(y1, image.height)
     if x1 - x0 < 8 or y1 - y0 < 8:
-        raise UserError("The example's box is too small or outside the picture: draw it around the thing.")
-    return image.crop((x0, y0, x1, y1))
+        raise UserError("The example's box is too small or outside the picture: draw it around the object.")
+    part = image.crop((x0, y0, x1, y1))
+    part.info = {}  # a picture of its own
+    return part

@@ -40,7 +40,7 @@ class Outputs(NamedTuple):
 @dataclass(frozen=True)
 class Last:
     """A visit's last result, which is redrawn and refined. `picture` is as large as it is shown; `points` are the clicks
-    (x, y, on the object?) on the mask of `clicked`, in its pixels."""
+    (x, y, on the object?) on the mask of `clicked`, in the pixels of the uploaded file, as all coordinates are."""
 
     picture: PIL.Image.Image
     result: Segmentation
@@ -100,8 +100,9 @@ def click(
 ) -> Iterator[Outputs]:
     """Refine the mask by one more click: on the object, or not on it."""
     x, y = event.index
+    scale = last.result.size[0] / last.picture.width if last else 1.0
     before = last.points if last and last.clicked == label else ()
-    points = (*before, (float(x), float(y), bool(on)))
+    points = (*before, (scale * x, scale * y, bool(on)))
     yield from _refined(lab, last, label, model, threshold, exclusive, progress, points=points)
 
 
@@ -117,10 +118,8 @@ def refine_by_box(
     """Refine the mask by the box around it."""
     box = None
     if last is not None:
-        found = segmentation.things(last.result, segmentation.masks(last.result, threshold, bool(exclusive)))
-        scale = last.picture.width / last.result.size[0]
-        corners = next((row["box"] for row in found if row["label"] == label), None)
-        box = [scale * corner for corner in corners] if corners else None
+        found = segmentation.masks(last.result, threshold, bool(exclusive))
+        box = next((mask.box for mask in found if mask.label == label), None)
     yield from _refined(lab, last, label, model, threshold, exclusive, progress, box=box)
 
 
@@ -136,6 +135,7 @@ def redraw_exclusive(lab: Lab, last: Last | None, threshold: float, exclusive: b
 
 def _answer(image: PIL.Image.Image, result: Segmentation, threshold: float, program: str) -> Outputs:
     picture = image.resize(drawing.shown_size(image), PIL.Image.Resampling.LANCZOS)
+    picture.info["original size"] = result.size
     last = Last(picture, result, file_name(image))
     return Outputs(
         **_painted(last, threshold, False),

@@ -9,9 +9,7 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
-import numpy as np
 import PIL.Image
-from numpy.typing import NDArray
 
 from core.explain import masks as drawing
 from core.results import Segmentation
@@ -27,8 +25,8 @@ def paint(
 ) -> dict[str, Any]:
     """The painted picture, the same as JSON, legend and table, and both downloads, by the names of the outputs."""
     found = segmentation.masks(result, threshold, exclusive)
-    measured = segmentation.things(result, found)
-    pngs = [_png(mask) for mask in found]
+    measured = [mask.row() for mask in found]
+    pngs = [mask.png() for mask in found]
     names = [f"mask-{number:02d}.png" for number in range(1, len(pngs) + 1)]
     data = [[row["label"], f"{row['coverage']:.1%}", str(row["box"] or "not found")] for row in measured]
     return {
@@ -37,7 +35,7 @@ def paint(
         "legend": _legend(result.labels),
         "table": rows(HEADER, data),
         "download": write_file("masks.zip", _zip(names, pngs, result.labels)),
-        "coco": write_file("masks.json", json.dumps(segmentation.coco(result, found, name))),
+        "coco": write_file("masks.json", json.dumps(segmentation.coco(found, name))),
     }
 
 
@@ -57,12 +55,6 @@ def _zip(names: Sequence[str], pngs: Sequence[bytes], labels: Sequence[str]) -> 
             archive.writestr(name, png)
         archive.writestr("prompts.txt", "".join(f"{n}  {label}\n" for n, label in zip(names, labels, strict=True)))
     return packed.getvalue()
-
-
-def _png(mask: NDArray[np.bool_]) -> bytes:
-    buffer = BytesIO()
-    PIL.Image.fromarray(mask.astype(np.uint8) * 255).convert("1").save(buffer, "PNG")
-    return buffer.getvalue()
 
 
 def _file(name: str, content: bytes) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def test_refining_keeps_each_pixel_with_its_likeliest_prompt(lab, overlapping, m
         assert not np.asarray(Image.open(mask)).any(), "and so do the downloads"
 
 
-def test_clicks_on_one_mask_add_up_and_are_in_the_pixels_of_the_kept_picture(lab, overlapping, monkeypatch):
+def test_clicks_on_one_mask_add_up_and_are_in_the_pixels_of_the_uploaded_picture(lab, overlapping, monkeypatch):
     asked = []
 
     def refine(models, name, image, result, label, **prompt):
@@ -107,11 +107,11 @@ def test_clicks_on_one_mask_add_up_and_are_in_the_pixels_of_the_kept_picture(lab
     last(tab.click(lab, second, "b", True, SAM, 0.5, False, SimpleNamespace(index=(1, 2))))
     last(tab.refine_by_box(lab, overlapping, "b", SAM, 0.5, False))
     clicks = [prompt["points"] for _, _, prompt in asked[:3]]
-    assert clicks == [((10, 20, True),), ((10, 20, True), (70, 5, False)), ((1, 2, True),)]
+    assert clicks == [((20, 40, True),), ((20, 40, True), (140, 10, False)), ((2, 4, True),)]
     assert {size for size, *_ in asked} == {(80, 40)}
     x0, y0, x1, y1 = asked[3][2]["box"]
-    assert (x0, y0, y1) == (0, 0, 40)
-    assert 36 <= x1 <= 44, "the left half of the kept picture, half as large as the uploaded one"
+    assert (x0, y0, y1) == (0, 0, 80)
+    assert 72 <= x1 <= 88, "the left half of the uploaded picture, twice as large as the kept one"
 
 
 def test_a_mask_is_refined_by_sam(lab, answered):

@@ -2,6 +2,7 @@ import numpy as np
 from PIL import Image
 
 from core.explain import leaning, masks
+from core.mask import Mask
 from core.models.abilities import Relevance
 
 
@@ -10,7 +11,7 @@ def test_masks_are_painted_in_their_colours():
     found = np.zeros((2, 40, 60), bool)
     found[0, 5:35, 5:25] = True
     found[1, 5:35, 35:55] = True
-    painted = np.asarray(masks.overlay(picture, found)).astype(int)
+    painted = np.asarray(masks.overlay(picture, [Mask.of("", one) for one in found])).astype(int)
     assert painted.shape == (40, 60, 3)
     assert tuple(painted[38, 30]) == (128, 128, 128)  # nothing there
     for number, x in ((0, 15), (1, 45)):
@@ -22,7 +23,7 @@ def test_masks_are_painted_in_their_colours():
 
 def test_a_large_picture_is_shown_smaller():
     picture = Image.new("RGB", (4000, 2000))
-    assert masks.overlay(picture, np.ones((1, 2000, 4000), bool)).size == (1600, 800)
+    assert masks.overlay(picture, [Mask.of("", np.ones((2000, 4000), bool))]).size == (1600, 800)
 
 
 def test_figures_take_any_label_and_many_prompts():

@@ -72,3 +72,23 @@ def test_sixty_four_large_pictures_are_classified_one_batch_at_a_time(large):
     )
     print(f"+{rise:.0f} MB")
     assert rise < LIMIT_MB
+
+
+def test_sixteen_masks_of_a_large_picture_are_made_one_at_a_time(large):
+    rise = risen(
+        large[:1],
+        task="segmentation",
+        warm='segmentation.segment(models, EMBEDDED, small, ["a cat"])',
+        run=f"""
+from core.explain.masks import overlay
+
+image = images.read(files[0]).image
+result = segmentation.segment(models, EMBEDDED, image, list("abcdefghijklmnop"))
+found = segmentation.masks(result, 0.01)
+assert [mask.size for mask in found] == [({SIDE}, {SIDE})] * 16
+segmentation.masks(result, 0.01, exclusive=True)
+segmentation.coco(found, "a.png"), overlay(image, found[:2]), [mask.png() for mask in found[:2]]
+""",
+    )
+    print(f"+{rise:.0f} MB")
+    assert rise < LIMIT_MB
