@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import logging
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -50,6 +51,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--device", choices=("auto", "cuda", "mps", "cpu"), default="auto", help="where to train; auto: the fastest"
     )
+    run.add_argument(
+        "--threads", type=int, metavar="N", help="threads to compute with on a processor (default: one a core)"
+    )
     run.add_argument("--models", type=Path, metavar="FOLDER", help="folder of local checkpoints to start from, too")
     run.set_defaults(do=_run)
     new = commands.add_parser("new", help="lay out a folder for a run, with its data checked")
@@ -85,9 +89,23 @@ def _run(args: argparse.Namespace) -> int:
 
     folder = RunFolder(args.folder)
     folder.request()  # before torch is imported: a wrong folder is told at once
+    import torch
+
+    from core.training.failures import DISK_FULL, DISK_FULL_STATUS, is_disk_full
     from core.training.trainer.run import execute
 
-    print(execute(folder, args.device, args.models))
+    if args.threads is not None:
+        if args.threads < 1:
+            raise UserError("--threads wants a whole number of at least 1.")
+        torch.set_num_threads(args.threads)
+    try:
+        print(execute(folder, args.device, args.models))
+    except Exception as error:
+        if not is_disk_full(error):
+            raise
+        logging.getLogger(__name__).exception("the run could not write")
+        print(DISK_FULL, file=sys.stderr)
+        return DISK_FULL_STATUS  # for who started it: the folder may have no room for this word
     return 0
 
 

@@ -21,7 +21,8 @@ from core.training.data.example import Example
 __all__ = ["Batch", "Config", "Example", "Learner", "Objective", "option"]
 
 Batch = Mapping[str, Tensor]
-WANTED = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+EVAL_CHUNK = 64  # rows at once where nothing is learned
+KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
 def option(default: Any, help: str, low: float | None = None, high: float | None = None, of: Sequence[str] = ()) -> Any:
@@ -68,7 +69,7 @@ def _typed(name: str, value: Any, kind: type) -> Any:
     if kind is int and type(value) is float and value.is_integer():
         return int(value)
     if type(value) is not kind:
-        raise UserError(f"{name} wants {WANTED[kind]}, not {str(value)[:40]!r}.")
+        raise UserError(f"{name} wants {KINDS[kind]}, not {str(value)[:40]!r}.")
     return value
 
 
@@ -111,10 +112,17 @@ class Learner(nn.Module, ABC):
         joined = [torch.cat(column) for column in zip(*parts, strict=True)]
         return self.loss(dict(zip(names, joined, strict=True)), batch)
 
+    @torch.no_grad()
+    def outputs_of_many(self, rows: Batch) -> dict[str, Tensor]:
+        """`outputs` of however many rows there are, in main memory: computed `chunk` rows at once, or EVAL_CHUNK."""
+        chunks = zip(*(torch.split(value, self.chunk or EVAL_CHUNK) for value in rows.values()), strict=True)
+        found = [self.outputs(dict(zip(rows, chunk, strict=True))) for chunk in chunks]
+        return {name: torch.cat([part[name].cpu() for part in found]) for name in found[0]}
+
 
 class Objective(ABC):
-    """A learning strategy over a base model. Frozen parts look at each example once (`encode`); the learner is trained on
-    what they saw, so a run on a processor is a matter of minutes."""
+    """A learning strategy over a base model. Frozen parts encode each example once (`encode`); the learner is trained on these
+    features, so a run on a processor is a matter of minutes."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -136,20 +144,25 @@ class Objective(ABC):
 
     @abstractmethod
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        """What the frozen parts see: [examples, ...] under the names that the learner's batches have."""
+        """The features that the frozen parts compute: [examples, ...] under the names that the learner's batches have. Called
+        with a few examples at a time; where texts of another length give other widths, all are filled up with zeros to the
+        largest."""
 
     @abstractmethod
     def learner(self, train: Batch) -> Learner:
-        """Fresh weights; `train` is all that `encode` gave of the training part. The seed is set before."""
+        """Fresh weights; `train` is all that `encode` gave of the training part, read from its file: take what is needed and
+        keep no large part of it. The seed is set before."""
 
     @abstractmethod
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
-        """The task's own figures on held-out examples, of which `rows` is what `encode` gave."""
+        """The task's own metrics on held-out examples, of which `rows` is what `encode` gave; one that these examples cannot
+        tell is left out."""
 
     @abstractmethod
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
-        """What the learner says of a few held-out examples, in words."""
+        """What the learner predicts for a few held-out examples, in words."""
 
     @abstractmethod
     def save(self, learner: Learner, folder: Path) -> None:
-        """In the form of `save_pretrained`: config.json and safetensors, which a family in core/models/ loads."""
+        """In the form of `save_pretrained`: config.json and safetensors, which a family in core/models/ loads. The folder is
+        given away as it is: no path of this machine may be in it."""

@@ -6,7 +6,7 @@ split.json        which examples are held out              log.txt           wha
 process.json      which process trains, while one does     cancel            there when it is to stop
 status.json       state, and the reason of a failure       progress.json     its stage, how far it is, when it last wrote
 metrics.jsonl     one line for each report                 predictions.json  before and after, on the same examples
-features/         what the frozen parts made of the data   base.json         where a local base lies, seen from here
+features/         what the frozen parts made of the data   base.json         where a local base lies, relative to here
 checkpoint-N/     with a file `complete`, written last
 model/            what was trained, in save_pretrained form, with a model card; it alone is given away
 """
@@ -19,7 +19,7 @@ import os
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from core.errors import UserError
 from core.training import checkpoints
 from core.training.data.example import Example
 from core.training.data.split import Split, split_by_row
+from core.training.metrics import MetricsFile, Reports
+from core.training.progress import Progress
 from core.training.request import Prepared, Request
 from core.training.supervisor.process import Process
 
@@ -125,11 +127,13 @@ class RunFolder:
         if self.writes:
             (self.path / "process.json").unlink(missing_ok=True)
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """Reports in order of their steps, numbers all; a line that was cut off is left out."""
-        rows = [row for row in self._lines("metrics.jsonl") if isinstance(row, dict)]
-        numbers = [{name: value for name, value in row.items() if isinstance(value, int | float)} for row in rows]
-        return [row for row in numbers if "step" in row]
+    def progress(self) -> Progress | None:
+        """None before the run's process has begun, and of a folder of before there was a progress.json."""
+        return Progress.read(self.path / "progress.json")
+
+    def metrics(self) -> Reports:
+        """Reports in order of their steps; a line that was cut off is left out."""
+        return MetricsFile(self.path / "metrics.jsonl").rows()
 
     def append_metrics(self, row: Mapping[str, Any]) -> None:
         if self.writes:
@@ -142,13 +146,20 @@ class RunFolder:
         self.write("metrics.jsonl", "".join(json.dumps(row) + "\n" for row in kept))
 
     def predictions(self) -> dict[str, Any]:
-        return self._read("predictions.json") if (self.path / "predictions.json").exists() else {}
+        """`examples`, and what was predicted of each `before` and `after`; files relative to the folder."""
+        found = self._read("predictions.json") if (self.path / "predictions.json").exists() else {}
+        rows = [one for one in found.get("examples", []) if isinstance(one, dict)]
+        return {**found, "examples": [asdict(self._inside(_example(row))) for row in rows]} if found else {}
 
     def write_predictions(self, when: str, examples: Sequence[Example], predicted: Sequence[str]) -> None:
         """Beside those of another time, of the same examples."""
-        rows = [asdict(example) for example in examples]
+        rows = [asdict(self._inside(example)) for example in examples]
         whole = {"examples": rows, **self.predictions(), when: list(predicted)}
         self.write("predictions.json", json.dumps(whole, indent=1))
+
+    def predicted_examples(self) -> list[Example]:
+        """Those of `predictions`, with whole paths."""
+        return [self._whole(_example(row)) for row in self.predictions().get("examples", [])]
 
     def environment(self) -> dict[str, Any]:
         return self._read("environment.json") if (self.path / "environment.json").exists() else {}
@@ -184,6 +195,13 @@ class RunFolder:
         part.write_text(text, encoding="utf-8")
         os.replace(part, self.path / name)
 
+    @staticmethod
+    def _inside(row: Example) -> Example:
+        """With paths relative to the folder. Earlier versions wrote whole paths into predictions.json, of where the folder was
+        then: pictures and masks are in data/."""
+        image, mask = (f"data/{Path(path).name}" if path else "" for path in (row.image, row.mask))
+        return replace(row, image=image, mask=mask)
+
     def _whole(self, row: Example) -> Example:
         image, mask = (str(self.path / path) if path else "" for path in (row.image, row.mask))
         return replace(row, image=image, mask=mask)
@@ -209,6 +227,11 @@ class RunFolder:
             except ValueError:
                 continue
         return rows
+
+
+def _example(row: Mapping[str, Any]) -> Example:
+    """What a file has of an example, whoever wrote it."""
+    return Example(**{field.name: str(row.get(field.name, "")) for field in fields(Example)})
 
 
 class _PictureFiles:

@@ -36,7 +36,8 @@ class LinearProbe(Classifier):
         config, weights = json.loads((path / "config.json").read_text()), load_file(path / "model.safetensors")
         if any(len(weights.get(name, ())) != len(config["labels"]) for name in ("texts", "weight", "bias")):
             raise UserError(f"The model in {path.name!r} lacks weights for some of its labels. Train it again.")
-        return cls(load_checkpoint(config["base"], device, dtype), config["labels"], float(config["scale"]), weights)
+        base = load_checkpoint(_base(path, config["base"]), device, dtype)
+        return cls(base, config["labels"], float(config["scale"]), weights)
 
     @property
     def nbytes(self) -> int:
@@ -57,6 +58,16 @@ class LinearProbe(Classifier):
     @classmethod
     def classify_program(cls, model_id: str) -> str:
         return PROGRAM.replace("{model_id}", model_id)
+
+
+def _base(path: Path, name: str) -> str:
+    """The base's id on the hub, or where on this machine its folder lies: as the run noted it beside the probe (base.json, which
+    is not given away with it), or else beside the probe under its own name. Earlier probes hold a whole path, which stays."""
+    note = path.parent / "base.json"
+    if note.exists() and (noted := (path.parent / str(json.loads(note.read_text())["path"])).resolve()).is_dir():
+        return str(noted)
+    beside = (path.parent / name).resolve()
+    return str(beside) if beside.parent == path.parent.resolve() and (beside / "config.json").exists() else name
 
 
 def relative(features: Tensor, anchors: Tensor) -> Tensor:

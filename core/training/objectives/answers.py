@@ -70,7 +70,7 @@ answer and else 0. **Papers:** [ViLT](https://arxiv.org/abs/2102.03334), [Visual
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
         assert isinstance(learner, Reader)
         names = learner.reader.config.id2label
-        return [names[place] for place in learner.outputs(rows)["logits"].argmax(1).tolist()]
+        return [names[place] for place in learner.outputs_of_many(rows)["logits"].argmax(1).tolist()]
 
     def save(self, learner: Learner, folder: Path) -> None:
         assert isinstance(learner, Reader)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 import torch
@@ -46,6 +47,11 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
     def bases(cls, models: Models) -> list[str]:
         return [EMBEDDED, *(spec.id for spec in models.catalog.specs(TransformersPair))]
 
+    @cached_property
+    def _frozen(self) -> TransformersPair:
+        """The published checkpoint as it is, which encodes."""
+        return self._pair()
+
     def _pair(self) -> TransformersPair:
         """A new copy of the published checkpoint, in float32."""
         device = torch.device(self.models.engine.device.name)
@@ -58,12 +64,13 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
         """`image` [n, 1280] and `text` [n, 384], each tower's own unit vectors; of a published checkpoint what
         `_towers.encode` gives."""
         if self.base != EMBEDDED:
-            return _towers.encode(self._pair(), examples, self.config.lock_image)
+            return _towers.encode(self._frozen, examples, self.config.lock_image)
         pictures = [self._call("image_vector", example.picture())[0] for example in examples]
         return {"image": torch.stack(pictures), "text": self._call("centred", [example.text for example in examples])}
 
     def learner(self, train: Batch) -> Pairs:
         if self.base != EMBEDDED:
+            self.__dict__.pop("_frozen", None)  # one copy in memory is enough
             return _towers.Towers(self._pair(), self.config, {name: value[:1] for name, value in train.items()})
         anchors = {side: self._call("anchor_vectors", side) for side in SIDES}
         scale = self.models.detail(self.base, "scale").scale
@@ -72,8 +79,8 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
         """Recall@1 in 0..1 among the held-out part, words to pictures and back. A picture is in it once, with all of its
         captions; equal captions answer for each other's pictures, as in `retrieval.evaluate`."""
-        found = learner.outputs(rows)
-        images, texts = found["image"].cpu().numpy(), found["text"].cpu().numpy()
+        found = learner.outputs_of_many(rows)
+        images, texts = found["image"].numpy(), found["text"].numpy()
         pictures, pictures_of, captions_of = right_answers(examples)
         return {
             "R@1": retrieval.recall(texts, images[pictures], pictures_of).at[1],
@@ -82,7 +89,7 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
         """For each picture the caption, of those shown, that it resembles most."""
-        found = learner.outputs(rows)
+        found = learner.outputs_of_many(rows)
         best = (found["image"] @ found["text"].T).argmax(1)
         return [examples[int(row)].text for row in best]
 

@@ -55,15 +55,15 @@ $\frac{1}{n}\sum_i 1-\frac{2\sum m q+1}{\sum m+\sum q+1}$ over the masks that ar
         return Decoder(shipped())
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
-        """Mean intersection over union, at a probability of 0.5, of the masks that are not empty."""
-        shared, _ = overlap(learner, rows)
-        return {"mean IoU": float(shared.nanmean().nan_to_num())}
+        """Mean intersection over union, at a probability of 0.5, of the masks that are not empty; without any, nothing."""
+        iou, _ = overlap(learner, rows)
+        return {} if iou.isnan().all() else {"mean IoU": float(iou.nanmean())}
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
-        shared, covered = overlap(learner, rows)
+        iou, covered = overlap(learner, rows)
         return [
-            f"{example.text}: covers {share:.0%}, IoU {both:.2f}"
-            for example, both, share in zip(examples, shared.tolist(), covered.tolist(), strict=True)
+            f"{example.text}: covers {share:.0%}, IoU {value:.2f}"
+            for example, value, share in zip(examples, iou.tolist(), covered.tolist(), strict=True)
         ]
 
     def save(self, learner: Learner, folder: Path) -> None:
@@ -97,9 +97,9 @@ class Decoder(Learner):
 
 def overlap(learner: Learner, rows: Batch) -> tuple[Tensor, Tensor]:
     """[n] each, of held-out masks: the intersection over union, NaN where the true mask is empty, and the share of the
-    picture that was claimed."""
-    found = learner.outputs(rows)["logits"].cpu() > 0
+    picture that is predicted to belong to the mask."""
+    found = learner.outputs_of_many(rows)["logits"] > 0
     truth = rows["masks"].cpu() > 0.5
     both, either = ((part).flatten(1).sum(1).float() for part in (found & truth, found | truth))
-    shared = torch.where(truth.flatten(1).any(1), both / either, torch.nan)
-    return shared, found.flatten(1).float().mean(1)
+    iou = torch.where(truth.flatten(1).any(1), both / either, torch.nan)
+    return iou, found.flatten(1).float().mean(1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """`ids` and `mask` [n, length] of the text's word pieces and `words` [n, length, 384], what the text tower makes of
         them; `patches` [n, GRID, GRID, PATCH] and `places` [n, GRID, GRID, anchors]; `image` and `text` [n, anchors], the embedded pair's unit vectors."""
-        pair = self._pair()
+        pair = self._pair
         rows = [self._row(pair, example) for example in examples]
         found = {name: torch.cat([row[name] for row in rows]) for name in ("patches", "places", "image", "text")}
         tokens = [pair.towers.question_tokens([example.text])["input_ids"][0] for example in examples]
@@ -70,7 +71,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
         return {name: value.cpu() for name, value in found.items()}
 
     def learner(self, train: Batch) -> Fusion:
-        pair = self._pair()
+        pair = self._pair
         slope, bias = pair.scale().presence or (1.0, 0.0)
         model = fresh(VQA_FOLDER, (slope, bias - math.log(BASE_RATE / (1 - BASE_RATE))))
         return Fusion(model, pair.towers.text, pair.towers.tokenizer, self.config)
@@ -81,10 +82,10 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
         assert isinstance(learner, Fusion)
         here = learner.here(rows)
         logits, right, _ = learner.hidden_words(here)
-        own, wrong = learner.outputs(rows)["match"], learner.wrong_pairs(here)
+        own, wrong = learner.outputs_of_many(rows)["match"], learner.wrong_pairs(here)
         results = {"masked-word accuracy": float((logits.argmax(1) == right).float().mean())}
         if len(wrong):
-            judged_rightly = (own > 0).float().mean() + (wrong <= 0).float().mean()
+            judged_rightly = (own > 0).float().mean() + (wrong <= 0).float().mean().cpu()
             results = {"match accuracy": float(judged_rightly) / 2, **results}
         return results
 
@@ -109,6 +110,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
         assert isinstance(learner, Fusion)
         learner.model.save_pretrained(folder)
 
+    @cached_property
     def _pair(self) -> EmbeddedPair:
         """A copy for this run alone."""
         with torch.inference_mode(False):

@@ -77,14 +77,12 @@ regression, with weight decay. **Papers:** [CLIP](https://arxiv.org/abs/2103.000
         folder.mkdir(parents=True, exist_ok=True)
         weights = {"texts": learner.texts, "weight": learner.weight, "bias": learner.bias}
         save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / "model.safetensors")
-        spec = self.models.catalog.spec(self.base)
-        base = str(spec.path.resolve()) if spec.path else spec.id
-        config = {"architectures": [ARCHITECTURE], "base": base, "scale": learner.scale, "labels": learner.labels}
+        config = {"architectures": [ARCHITECTURE], "base": self.base, "scale": learner.scale, "labels": learner.labels}
         (folder / "config.json").write_text(json.dumps(config, indent=1))
 
     def _labels(self, learner: Learner, rows: Batch) -> list[str]:
         assert isinstance(learner, Rows)
-        return [learner.labels[place] for place in learner.outputs(rows)["logits"].argmax(1)]
+        return [learner.labels[place] for place in learner.outputs_of_many(rows)["logits"].argmax(1)]
 
 
 class Rows(Learner):

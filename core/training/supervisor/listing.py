@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,18 +10,23 @@ from typing import Any
 
 from core.errors import UserError
 from core.training import find_objective
+from core.training.failures import outcome_from_outside
 from core.training.request import Request
 from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.supervisor.table import Row
 
 OVER = (FINISHED, CANCELLED, FAILED)
+MAKING_DATA, STARTING = "making data", "starting"
+LOG_TAIL = 20_000  # bytes of a log that are shown
 Metrics = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Run:
-    """`created` in seconds since 1970, `state` as in core/training/run_folder.py; `stage` says what a running one does, `reason`
-    why one failed; `step` of `steps` updates are made."""
+    """`created` in seconds since 1970, `state` as in core/training/run_folder.py; `stage` says what a running one does, as
+    "computing features: 120 of 253", `reason` why one failed; `step` of `steps` updates are made. Of one that runs or ran
+    here: `seconds` its process has worked; of a running one `seconds_left` until the stage ends, where that is known, and
+    `seconds_silent` since its last sign of life."""
 
     id: str
     name: str
@@ -34,10 +40,14 @@ class Run:
     reason: str = ""
     step: int = 0
     steps: int = 0
+    seconds: float | None = None
+    seconds_left: float | None = None
+    seconds_silent: float | None = None
 
 
-def describe(row: Row, folder: RunFolder, metrics: Metrics) -> Run:
-    """Of any folder, whatever is in it: what cannot be read is a failed run with the reason."""
+def describe(row: Row, folder: RunFolder, metrics: Metrics, exit_status: int | None = None) -> Run:
+    """Of any folder, whatever is in it: what cannot be read is a failed run with the reason. `exit_status` is that of the run's
+    last process, where it is known."""
     training = is_training(row, folder)
     try:
         request, status = folder.request(), folder.status()
@@ -45,9 +55,13 @@ def describe(row: Row, folder: RunFolder, metrics: Metrics) -> Run:
         request = Request(row.objective, "", name=row.name)
         status = {"state": "" if training else FAILED, "reason": str(error)}
     unknown = _unknown_objective(request)
-    state = status.get("state")
-    if state not in OVER:
-        state = RUNNING if training else FAILED if unknown else INTERRUPTED
+    state, reason = status.get("state"), str(status.get("reason", ""))
+    if training:
+        state, reason = RUNNING, ""
+    elif state not in OVER:
+        if state != INTERRUPTED:  # it could not even say that
+            state, reason = outcome_from_outside(exit_status, log_end(folder))
+        state = FAILED if unknown else state
     steps = request.settings.get("steps")
     return Run(
         id=row.id,
@@ -58,10 +72,10 @@ def describe(row: Row, folder: RunFolder, metrics: Metrics) -> Run:
         settings=request.settings,
         created=row.created,
         state=state,
-        stage=str(status.get("stage", "starting")) if state == RUNNING else "",
-        reason=" ".join(filter(None, (str(status.get("reason", "")), unknown))) if state != RUNNING else "",
+        reason=" ".join(filter(None, (reason, "" if training else unknown))),
         step=int(metrics[-1]["step"]) if metrics else 0,
         steps=steps if isinstance(steps, int) else 0,
+        **_progress(row, folder, training),
     )
 
 
@@ -71,6 +85,30 @@ def is_training(row: Row, folder: RunFolder) -> bool:
         if folder.status().get("state") in OVER:
             return False
     return any(process is not None and process.alive for process in (row.process, folder.process()))
+
+
+def log_end(folder: RunFolder) -> str:
+    """The last LOG_TAIL bytes of what the process printed; "" where there is no log."""
+    with suppress(OSError), folder.log.open("rb") as file:
+        file.seek(max(0, folder.log.stat().st_size - LOG_TAIL))
+        return file.read().decode("utf-8", "replace")
+    return ""
+
+
+def _progress(row: Row, folder: RunFolder, training: bool) -> dict[str, Any]:
+    progress = folder.progress()
+    if not training:
+        return {"seconds": progress.seconds if progress else None}
+    started = [process.started for process in (row.process, folder.process()) if process and process.alive]
+    if progress is None or progress.began < max(started, default=0.0):  # an earlier process's
+        return {"stage": STARTING if (folder.path / "request.json").exists() else MAKING_DATA}
+    now = time.time()
+    return {
+        "stage": str(progress),
+        "seconds": max(0.0, now - progress.began),
+        "seconds_left": progress.seconds_left,
+        "seconds_silent": max(0.0, now - progress.updated),
+    }
 
 
 def _unknown_objective(request: Request) -> str:

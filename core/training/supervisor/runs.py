@@ -24,16 +24,16 @@ from core.errors import UserError
 from core.models import hub
 from core.training import OBJECTIVES
 from core.training.data.example import Example
+from core.training.metrics import MetricsFile, Reports
 from core.training.request import Request, prepare
 from core.training.run_folder import CANCELLED, FINISHED, RUNNING, RunFolder
 from core.training.supervisor.launch import Launcher
-from core.training.supervisor.listing import Run, describe, is_training
+from core.training.supervisor.listing import Run, describe, is_training, log_end
 from core.training.supervisor.private import redacted
 from core.training.supervisor.process import Process
 from core.training.supervisor.table import Row, Table, fingerprint
 
 log = logging.getLogger(__name__)
-LOG_TAIL = 20_000  # bytes of a log that are shown
 Listing = list[Run]
 Compared = list[dict[str, Any]]
 
@@ -48,6 +48,8 @@ class Runs:
         self.place = place.expanduser().absolute()
         self.launcher = launcher or Launcher(models, device)
         self._table = Table(self.place)
+        self._metrics: dict[str, MetricsFile] = {}  # by the run's id; they keep what they have parsed
+        self._exit_statuses: dict[str, int] = {}  # by the run's id, of processes that were started and ended here
 
     def start(self, request: Request, examples: Sequence[Example], on_step: OnStep | None = None) -> str:
         """The id of a new run, training in a process of its own. Asked for once more while it trains, as by a double click,
@@ -64,7 +66,7 @@ class Runs:
             folder.path.mkdir()
         try:
             folder.lay_out(prepared)
-            self._table.set_process(row.id, self.launcher.start(folder))
+            self._launch(folder)
         except Exception as error:
             shutil.rmtree(folder.path, ignore_errors=True)
             self._table.remove(row.id)
@@ -88,7 +90,7 @@ class Runs:
         run, folder = self.get(id), self.folder(id)
         return {
             **asdict(run),
-            "metrics": folder.metrics(),
+            "metrics": self.metrics(id),
             "predictions": folder.predictions(),
             "environment": folder.environment(),
             "log": self.log(id),
@@ -96,12 +98,11 @@ class Runs:
 
     def log(self, id: str) -> str:
         """The end of what the process printed, without secrets."""
-        path = self.folder(id).log
-        if not path.exists():
-            return ""
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - LOG_TAIL))
-            return redacted(file.read().decode("utf-8", "replace"))
+        return redacted(log_end(self.folder(id)))
+
+    def metrics(self, id: str) -> Reports:
+        """Its reports in order of their steps. Cheap to ask again: only what was appended since is read."""
+        return self._metrics_of(self._row(id))
 
     def folder(self, id: str) -> RunFolder:
         return self._folder(self._row(id).id)
@@ -128,7 +129,7 @@ class Runs:
             folder.write_status(RUNNING)
         try:
             folder.cancel(False)
-            self._table.set_process(id, self.launcher.start(folder))
+            self._launch(folder)
         except Exception as error:
             self._table.set_process(id, None)
             raise _in_plain_words(error) from None
@@ -144,7 +145,7 @@ class Runs:
                 "id": run.id,
                 "name": run.name,
                 "settings": {name: settings.get(name) for name in other},
-                "metrics": self.folder(run.id).metrics(),
+                "metrics": self.metrics(run.id),
             }
             for run, settings in zip(runs, whole, strict=True)
         ]
@@ -158,6 +159,7 @@ class Runs:
             gone = self.place / f".gone-{id}"  # out of sight at once, even if removing it is cut off
             self._folder(id).path.rename(gone)
             self._table.remove(id)
+            self._metrics.pop(id, None)
         shutil.rmtree(gone, ignore_errors=True)
 
     def zip(self, id: str, into: Path) -> Path:
@@ -174,6 +176,12 @@ class Runs:
         the environment. Raises UserError without one, and when the hub refuses."""
         return hub.push(self._model(id), repo, token or os.environ.get("HF_TOKEN", ""))
 
+    def _launch(self, folder: RunFolder) -> None:
+        id = folder.path.name
+        self._exit_statuses.pop(id, None)
+        process = self.launcher.start(folder, on_exit=lambda status: self._exit_statuses.__setitem__(id, status))
+        self._table.set_process(id, process)
+
     def _model(self, id: str) -> Path:
         folder = self.folder(id)
         if self.get(id).state not in (FINISHED, CANCELLED) or not folder.model.is_dir():
@@ -189,8 +197,11 @@ class Runs:
         return replace(request, data=self.get(id).data) if kind == "run" else request
 
     def _describe(self, row: Row) -> Run:
-        folder = self._folder(row.id)
-        return describe(row, folder, folder.metrics())
+        return describe(row, self._folder(row.id), self._metrics_of(row), self._exit_statuses.get(row.id))
+
+    def _metrics_of(self, row: Row) -> Reports:
+        path = self._folder(row.id).path / "metrics.jsonl"
+        return self._metrics.setdefault(row.id, MetricsFile(path)).rows()
 
     def _row(self, id: str) -> Row:
         row = self._table.row(id)

@@ -39,6 +39,7 @@ class WatchCallback(transformers.TrainerCallback):  # type: ignore[misc]
         self.folder.append_metrics({"step": state.global_step, **results, **pace})
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.trainer.progress.update(state.global_step)
         if self.stopping():
             control.should_save = control.should_training_stop = True
             control.should_evaluate = self.folder.cancelled  # the model that is kept is also measured

@@ -19,10 +19,11 @@ from core.settings import Settings
 from core.training import OBJECTIVES, all_objectives, need_base
 from core.training.failures import reason
 from core.training.objective import Learner, Objective
+from core.training.progress import SAVING, ProgressFile
 from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.trainer.card import environment, model_card
-from core.training.trainer.features import features, take
-from core.training.trainer.trainer import HeldOut, RunTrainer
+from core.training.trainer.features import features, rows_from
+from core.training.trainer.trainer import Parts, RunTrainer
 
 log = logging.getLogger(__name__)
 
@@ -52,20 +53,26 @@ def _execute(folder: RunFolder, models: Models) -> str:
     config = kind.Config.read(request.settings)
     objective = kind(config, models, request.base)
     need_base(models, request.objective, request.base)
+    progress = ProgressFile(folder.path / "progress.json", folder.writes)
+    progress.stage("starting")
     folder.write_status(RUNNING)
     folder.write("environment.json", json.dumps(environment(models), indent=1))
+    base = models.catalog.spec(request.base).path
+    if base:  # a folder of this machine: noted here, not in the model, which may be given away
+        folder.write("base.json", json.dumps({"path": os.path.relpath(base, folder.path)}))
     split = folder.split(len(examples), config.held_out, config.seed)
-    rows = features(folder, objective, examples)
+    train, held_out = ([examples[row] for row in rows] for rows in (split.train, split.held_out))
+    rows = features(folder, objective, [*train, *held_out], progress)
     transformers.set_seed(config.seed)
-    train = take(rows, split.train)
-    learner = objective.learner(train)
+    learner = objective.learner(rows_from(rows, 0, len(train)))
     learner.chunk = config.chunk
-    held_out = HeldOut(take(rows, split.held_out), [examples[row] for row in split.held_out])
-    trainer = RunTrainer(folder, objective, learner, train, held_out)
+    parts = Parts(rows_from(rows, 0, len(train)), rows_from(rows, len(train)), held_out)
+    trainer = RunTrainer(folder, progress, objective, learner, parts)
     done = trainer.go_on()
     if done < config.steps and not folder.cancelled:
         folder.write_status(INTERRUPTED)
         return INTERRUPTED
+    progress.stage(SAVING)
     trainer.write_predictions("after")
     _save_model(folder, objective, learner)
     state = FINISHED if done == config.steps else CANCELLED

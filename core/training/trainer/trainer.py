@@ -17,24 +17,29 @@ from torch.utils.data import Dataset
 from core.errors import UserError
 from core.training import checkpoints
 from core.training.data.check import evenly_spaced
-from core.training.objective import Batch, Config, Example, Learner, Objective
+from core.training.objective import EVAL_CHUNK, Batch, Config, Example, Learner, Objective
+from core.training.progress import MEASURING, TRAINING, ProgressFile
 from core.training.run_folder import RunFolder
 from core.training.trainer.callbacks import WatchCallback
-from core.training.trainer.features import take
+from core.training.trainer.features import rows_at
 
 KEPT_PREDICTIONS = 12  # held-out examples whose predictions are kept
-EVAL_BATCH = 64  # held-out examples at once in memory, and those that are predicted for
+PREDICTED = 64  # held-out examples that are predicted for
 
 
 @dataclass(frozen=True)
-class HeldOut:
-    """`rows` is what `Objective.encode` gave of `examples`."""
+class Parts:
+    """Both sides of the split: what `Objective.encode` gave of the examples that are trained on, and of those that are held out,
+    with those examples themselves."""
 
-    rows: Batch
+    train: Batch
+    held_out: Batch
     examples: Sequence[Example]
 
 
 class Rows(Dataset[dict[str, Tensor]]):
+    """Row by row, each read from its file when a batch needs it."""
+
     def __init__(self, columns: Batch) -> None:
         self.columns = columns
 
@@ -49,15 +54,15 @@ class RunTrainer(transformers.Trainer):  # type: ignore[misc]
     control: Any
 
     def __init__(
-        self, folder: RunFolder, objective: Objective, learner: Learner, train: Batch, held_out: HeldOut
+        self, folder: RunFolder, progress: ProgressFile, objective: Objective, learner: Learner, parts: Parts
     ) -> None:
-        self.folder, self.objective, self.held_out = folder, objective, held_out
-        rows = Rows(train)
+        self.folder, self.progress, self.objective, self.parts = folder, progress, objective, parts
+        rows = Rows(parts.train)
         super().__init__(
             learner,
             _arguments(folder, objective, len(rows)),
             train_dataset=rows,
-            eval_dataset=Rows(held_out.rows),
+            eval_dataset=Rows(parts.held_out),
             callbacks=[WatchCallback(self)],
         )
         self.remove_callback(transformers.PrinterCallback)
@@ -69,9 +74,11 @@ class RunTrainer(transformers.Trainer):  # type: ignore[misc]
         done = checkpoints.step_of(last) if last else 0
         self.folder.truncate_metrics(done if last else -1)
         if last is None:
+            self.progress.stage(MEASURING)
             self.evaluate()
             self.write_predictions("before")
         if done < self.args.max_steps:
+            self.progress.stage(TRAINING, self.args.max_steps, done)
             self.train(resume_from_checkpoint=str(last) if last else None)
             return int(self.state.global_step)
         self._load_from_checkpoint(str(last))  # to train() now would make one update too many
@@ -85,12 +92,13 @@ class RunTrainer(transformers.Trainer):  # type: ignore[misc]
 
     @torch.no_grad()
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        self.progress.update(self.state.global_step)
         learner = self.learner()
-        chunk, learner.chunk = learner.chunk, learner.chunk or EVAL_BATCH
-        terms = learner(**{name: value.to(self.args.device) for name, value in self.held_out.rows.items()})
-        learner.chunk = chunk
+        chunk, learner.chunk = learner.chunk, learner.chunk or EVAL_CHUNK
+        terms = learner(**{name: value.to(self.args.device) for name, value in self.parts.held_out.items()})
         results = {f"eval_{name}": float(value) for name, value in terms.items()}
-        results |= self.objective.measure(learner, self.held_out.rows, self.held_out.examples)
+        results |= self.objective.measure(learner, self.parts.held_out, self.parts.examples)
+        learner.chunk = chunk
         learner.train()
         self.log(results)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, results)
@@ -100,9 +108,9 @@ class RunTrainer(transformers.Trainer):  # type: ignore[misc]
     def write_predictions(self, when: str) -> None:
         """Keep what it predicts now, `when` "before" or "after", of the same few held-out examples."""
         # More are asked than kept: a contrastive one chooses among their captions.
-        asked = evenly_spaced(len(self.held_out.examples), EVAL_BATCH)
-        examples = [self.held_out.examples[place] for place in asked]
-        predicted = self.objective.predict(self.learner(), take(self.held_out.rows, asked), examples)
+        asked = evenly_spaced(len(self.parts.examples), PREDICTED)
+        examples = [self.parts.examples[place] for place in asked]
+        predicted = self.objective.predict(self.learner(), rows_at(self.parts.held_out, asked), examples)
         kept = evenly_spaced(len(asked), KEPT_PREDICTIONS)
         self.folder.write_predictions(when, [examples[place] for place in kept], [predicted[place] for place in kept])
 
@@ -125,7 +133,7 @@ class RunTrainer(transformers.Trainer):  # type: ignore[misc]
 
 def _arguments(folder: RunFolder, objective: Objective, rows: int) -> transformers.TrainingArguments:
     config: Config = objective.config
-    return transformers.TrainingArguments(
+    arguments = transformers.TrainingArguments(
         str(folder.path),
         max_steps=config.steps,
         per_device_train_batch_size=min(config.batch, rows),
@@ -147,6 +155,11 @@ def _arguments(folder: RunFolder, objective: Objective, rows: int) -> transforme
         remove_unused_columns=False,
         disable_tqdm=True,
     )
+    # A plain run trains on one device. On several the Trainer would wrap the learner in DataParallel, which splits a batch that
+    # a contrastive loss needs whole, and gives one loss a device. `accelerate launch` starts a process for each instead.
+    if arguments.n_gpu > 1:
+        arguments._n_gpu = 1
+    return arguments
 
 
 def _steps_between_reports(eval_every: int) -> int:

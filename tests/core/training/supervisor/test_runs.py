@@ -1,4 +1,4 @@
-"""Runs as the page sees them, with an idle process in the trainer's place."""
+"""Runs as the page shows them, with an idle process in the trainer's place."""
 
 import json
 import os
@@ -7,15 +7,18 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import zipfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from core.errors import UserError
+from core.training import metrics
 from core.training.data.loading import Source, load
+from core.training.progress import Progress
 from core.training.request import Request, prepare
 from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.supervisor.launch import Launcher
@@ -232,6 +235,67 @@ def test_folders_of_other_hands_are_listed_and_missing_ones_are_not(runs, exampl
     assert [(run.id, run.name, run.state) for run in runs.list()] == [("by-shell", "shell", INTERRUPTED)]
     runs.resume("by-shell")
     assert runs.get("by-shell").state == RUNNING
+
+
+class FullDiskLauncher(Launcher):
+    """Its processes end as on a full disk, without a word in their folder."""
+
+    def command(self, folder):
+        return [sys.executable, "-c", "raise SystemExit(74)"]
+
+
+def test_a_run_that_could_not_even_say_so_died_of_a_full_disk(runs, examples, place):
+    runs.launcher = FullDiskLauncher()
+    id = runs.start(Request("toy", "numbers"), examples)
+    wait(lambda: runs.get(id).state != RUNNING)
+    wait(lambda: runs.get(id).reason)
+    assert (runs.get(id).state, "disk is full" in runs.get(id).reason) == (FAILED, True)
+    assert not (runs.folder(id).path / "status.json").exists()
+    with runs.folder(id).log.open("a") as log:
+        log.write("RuntimeError: I/O error: No space left on device (os error 28)\n")
+    assert "disk is full" in idle_runs(place).get(id).reason  # an app that did not see it end reads the log
+
+
+def test_a_killed_run_is_interrupted_and_says_so(runs, examples):
+    id = runs.start(Request("toy", "numbers"), examples)
+    kill(runs, id)
+    wait(lambda: runs.get(id).reason)
+    assert (runs.get(id).state, "was killed" in runs.get(id).reason) == (INTERRUPTED, True)
+
+
+def test_the_stage_the_time_gone_and_the_last_sign_of_life(runs, examples):
+    id = runs.start(Request("toy", "numbers"), examples)
+    folder = runs.folder(id)
+    assert (runs.get(id).stage, runs.get(id).seconds) == ("starting", None)
+    now = time.time()
+    progress = Progress("training", now, now, now, done=40, total=200)
+    folder.write("progress.json", json.dumps(asdict(replace(progress, began=now - 1000, updated=now - 900))))
+    assert runs.get(id).stage == "starting"  # that was an earlier process
+    folder.write("progress.json", json.dumps(asdict(replace(progress, updated=now + 10))))
+    run = runs.get(id)
+    assert (run.stage, run.seconds_left) == ("training: 40 of 200", pytest.approx(40, abs=0.1))
+    assert run.seconds is not None
+    assert run.seconds_silent == 0
+    kill(runs, id)
+    run = runs.get(id)
+    assert (run.stage, run.seconds, run.seconds_left) == ("", pytest.approx(10), None)
+    (folder.path / "request.json").unlink()
+    folder.claim()
+    (folder.path / "progress.json").unlink()
+    assert runs.get(id).stage == "making data"
+
+
+def test_metrics_are_parsed_once_for_all_that_ask(runs, examples, monkeypatch):
+    id = ended(runs, examples=examples)
+    for step in range(50):
+        runs.folder(id).append_metrics({"step": step, "loss": 0.5})
+    parsed = []
+    original = metrics._parsed
+    monkeypatch.setattr(metrics, "_parsed", lambda line: (parsed.append(line), original(line))[1])
+    for _ in range(3):
+        assert runs.list()[0].step == 49
+        assert len(runs.compare([id])[0]["metrics"]) == len(runs.show(id)["metrics"]) == 50
+    assert len(parsed) == 50
 
 
 def test_a_damaged_run_is_listed_as_failed_and_can_be_deleted(runs, examples):

@@ -8,10 +8,13 @@ import signal
 
 import pytest
 import torch
+import transformers
 
 from core.errors import UserError
 from core.training import checkpoints
-from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED
+from core.training.__main__ import main
+from core.training.failures import DISK_FULL_STATUS
+from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.trainer.run import execute
 from core.training.trainer.trainer import RunTrainer
 from tests.core.training.toy import laid_out, results, same, toy  # noqa: F401  a fixture
@@ -57,8 +60,6 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def undisturbed(whole):
-    from core.training.run_folder import RunFolder
-
     folder = RunFolder(whole)
     if not whole.exists():
         laid_out(whole)
@@ -208,6 +209,76 @@ def test_what_went_wrong_inside_is_left_to_the_log(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         run(folder)
     assert folder.status()["reason"] == "ZeroDivisionError: see the log."
+
+
+class TwoReplicas(torch.nn.Module):
+    """What DataParallel makes of a learner on two GPUs: each has half of the batch, and its own loss."""
+
+    def __init__(self, module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, **batch):
+        halves = [self.module(**{name: value[part::2] for name, value in batch.items()}) for part in (0, 1)]
+        return {name: torch.stack([half[name] for half in halves]) for name in halves[0]}
+
+
+def test_on_two_gpus_a_plain_run_trains_on_one(undisturbed, tmp_path, monkeypatch):
+    class TwoGpus(transformers.TrainingArguments):
+        def __post_init__(self):
+            super().__post_init__()
+            self._n_gpu = 2
+
+    monkeypatch.setattr(transformers, "TrainingArguments", TwoGpus)
+    monkeypatch.setattr(torch.nn, "DataParallel", TwoReplicas)
+    folder = laid_out(tmp_path / "run")
+    assert run(folder) == FINISHED
+    same(results(folder), results(undisturbed))
+
+
+def test_no_path_of_this_machine_is_in_what_is_shown_or_given_away(undisturbed):
+    said = (undisturbed.path / "predictions.json").read_text()
+    assert str(undisturbed.path) not in said
+    examples = undisturbed.predictions()["examples"]
+    assert all(example["image"].startswith("data/") for example in examples)
+    assert all(example.picture().size == (8, 8) for example in undisturbed.predicted_examples())
+    for file in undisturbed.model.iterdir():
+        assert str(undisturbed.path.parent).encode() not in file.read_bytes()
+
+
+def test_predictions_of_an_earlier_version_hold_whole_paths_of_then_and_are_still_read(undisturbed, tmp_path):
+    folder = laid_out(tmp_path / "run")
+    found = undisturbed.predictions()
+    for example in found["examples"]:
+        example["image"] = f"/home/somebody/runs/moved since/{example['image']}"
+    folder.write("predictions.json", json.dumps(found))
+    assert [example["image"] for example in folder.predictions()["examples"]] == [
+        example["image"] for example in undisturbed.predictions()["examples"]
+    ]
+    assert all(example.picture().size == (8, 8) for example in folder.predicted_examples())
+
+
+def test_a_disk_without_room_for_the_reason_is_told_by_the_exit_status(tmp_path, monkeypatch, capsys):
+    folder = laid_out(tmp_path / "run")
+    write = RunFolder.write
+    monkeypatch.setattr(
+        RunFolder, "write", lambda self, name, text: full() if "status" in name else write(self, name, text)
+    )
+    assert main([str(folder.path), "--device", "cpu"]) == DISK_FULL_STATUS
+    assert "disk is full" in capsys.readouterr().err
+    assert not (folder.path / "status.json").exists()
+
+
+def test_the_status_changes_when_the_state_does(tmp_path, monkeypatch):
+    """That trained models come and go is read off its time: a run must not write it all the while."""
+    written, write = [], RunFolder.write
+    monkeypatch.setattr(
+        RunFolder, "write", lambda self, name, text: (written.append((name, text)), write(self, name, text))[1]
+    )
+    folder = laid_out(tmp_path / "run")
+    assert run(folder) == FINISHED
+    assert [json.loads(text)["state"] for name, text in written if name == "status.json"] == [RUNNING, FINISHED]
+    assert str(folder.progress()) == "saving the model"
 
 
 def test_a_moved_run_goes_on(tmp_path, monkeypatch):
