@@ -23,6 +23,7 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.settings import ADMIN_VARIABLE, Settings
 from core.training.supervisor.runs import Runs
+from core.version import VERSION
 from tabs import all_tabs
 from tabs._lab import Lab
 from tabs.admin import page as _admin
@@ -70,7 +71,7 @@ def build(lab: Lab) -> gr.Blocks:
             for tab in all_tabs():
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
                     tab.build(lab)
-        gr.Markdown(lab.models.engine.device.why, elem_classes="footnote")
+        gr.Markdown(f"VLM Lab {VERSION}. {lab.models.engine.device.why}", elem_classes="footnote")
         runs = f"Training runs: [{ADMIN_PATH}]({ADMIN_PATH}/)" if lab.admin_sessions else lab.settings.why_no_admin
         gr.Markdown(runs, elem_classes="footnote")
     page.queue(max_size=64, api_open=False, default_concurrency_limit=8)  # of each event that runs no model

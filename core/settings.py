@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+
+from core.version import VERSION
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 ADMIN_VARIABLE = (
     "VLM_LAB_ADMIN"  # the variable that holds the admin's password: flags can be read in lists of processes
 )
+FLAGS_VARIABLE = "VLM_LAB_FLAGS"  # flags for where nobody types a command, as on a Space; those of the command win
 
 
 @dataclass(frozen=True)
@@ -56,9 +61,11 @@ class Settings:
         """Read the flags; exits with a usage message, as argparse does, when they make no sense."""
         parser = argparse.ArgumentParser(
             prog="python app.py",
-            description="VLM Lab: run, understand and fine-tune vision-language models in the browser.",
+            description=f"VLM Lab {VERSION}: run, understand and fine-tune vision-language models in the browser.",
+            epilog=f"The environment variable {FLAGS_VARIABLE} may hold flags too; those of the command win.",
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
+        parser.add_argument("--version", action="version", version=f"VLM Lab {VERSION}")
         where = parser.add_argument_group("address")
         where.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 opens it to the network")
         where.add_argument("--port", type=int, default=7860, help="port to listen on")
@@ -114,7 +121,11 @@ class Settings:
             metavar="FOLDER",
             help="where training runs are kept, and their models found; where there is an admin page, a folder of the user's cache by default, elsewhere nowhere",
         )
-        args = parser.parse_args(argv)
+        try:
+            flags = shlex.split(env.get(FLAGS_VARIABLE, ""))
+        except ValueError as error:
+            parser.error(f"{FLAGS_VARIABLE}: {error}")
+        args = parser.parse_args([*flags, *(sys.argv[1:] if argv is None else argv)])
         if args.models is not None and not args.models.is_dir():
             parser.error(f"--models {args.models}: there is no such folder")
         if not 0 <= args.port <= 65535:

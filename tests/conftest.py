@@ -22,6 +22,15 @@ from tests.core.models.families.tiny_writers import PUBLISHED_WRITERS
 torch.set_num_threads(1)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Browser tests that did not run are easily overlooked among a thousand others."""
+    skipped = [report for report in terminalreporter.stats.get("skipped", []) if report.nodeid.startswith("tests/ui/")]
+    if skipped:
+        why = sorted({report.longrepr[2].removeprefix("Skipped: ") for report in skipped})
+        terminalreporter.section("browser tests did not run", yellow=True)
+        terminalreporter.line(f"{len(skipped)} skipped: {'; '.join(why)}")
+
+
 def snapshot(model_id: str, ref: str = "main", commit: str = "0" * 40, cache: Path = HUB_CACHE) -> Path:
     """A new folder where the hub's client would put this commit of this model."""
     folder = cache / f"models--{model_id.replace('/', '--')}"

@@ -2,7 +2,6 @@
 
 import csv
 import json
-from pathlib import Path
 
 from PIL import Image
 
@@ -55,13 +54,3 @@ def test_weights_stay_under_their_budget():
     weights = sum(path.stat().st_size for path in ASSETS.rglob("*.safetensors"))
     assert weights < 40e6
     assert json.loads((ASSETS / "embedded" / "calibration.json").read_text())["presence"]["scale"] > 0
-
-
-def test_the_space_front_matter_agrees_with_the_pins():
-    root = Path(__file__).parents[1]
-    front = dict(line.split(": ", 1) for line in (root / "README.md").read_text().split("---")[1].strip().splitlines() if ": " in line)  # fmt: skip
-    pins = dict(line.split(";")[0].split("==") for line in (root / "requirements.txt").read_text().splitlines() if "==" in line)  # fmt: skip
-    assert front["sdk"] == "gradio"
-    assert front["sdk_version"] == pins["gradio"]
-    assert front["app_file"] == "app.py"
-    assert 0 < len(front["short_description"]) <= 60

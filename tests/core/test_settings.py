@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from core.settings import Settings
+from core.version import VERSION
 
 
 def test_defaults_are_private_and_embedded():
@@ -23,6 +24,7 @@ def test_help_explains_every_flag(capsys):
         Settings.from_args(["--help"])
     text = capsys.readouterr().out
     assert done.value.code == 0
+    assert f"VLM Lab {VERSION}:" in text
     for flag in (
         "--host",
         "--port",
@@ -43,6 +45,21 @@ def test_nonsense_is_refused_at_the_start(flags, capsys):
         Settings.from_args(flags)
     assert done.value.code == 2
     assert flags[0] in capsys.readouterr().err
+
+
+def test_flags_from_the_environment_stand_before_those_of_the_command():
+    env = {"SPACE_ID": "someone/lab", "VLM_LAB_FLAGS": "--galleries '/data/my galleries' --runs /data/runs --port 1"}
+    settings = Settings.from_args(["--port", "2"], env=env)
+    assert (settings.galleries, settings.pictures) == ("/data/my galleries", "/data/my galleries/pictures")
+    assert (settings.runs, settings.port) == (Path("/data/runs"), 2)
+
+
+@pytest.mark.parametrize("flags", ["--galleries '/data", "--no-such-flag"])
+def test_nonsense_in_the_environment_is_refused_at_the_start(flags, capsys):
+    with pytest.raises(SystemExit) as done:
+        Settings.from_args([], env={"VLM_LAB_FLAGS": flags})
+    assert done.value.code == 2
+    assert flags.split()[0] in (error := capsys.readouterr().err) or "VLM_LAB_FLAGS" in error
 
 
 def test_admin_is_on_where_nobody_else_comes_or_a_password_is_set():

@@ -1,5 +1,7 @@
 """A real browser on the running app, watched: what it must never do fails the test that did it."""
 
+import os
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,10 +12,17 @@ KNOWN = ("Method not implemented.",)  # Gradio's own upload box says so whenever
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
 
 
+def pytest_collection_modifyitems(items):
+    """Every test of this folder is marked `ui`."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.ui)
+
+
 @pytest.fixture(scope="module")  # while it is open, an event loop runs, which would be in the way of other tests
 def chromium():
     if browser() is None:
-        pytest.skip(why_not())
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(why_not())
     from playwright.sync_api import sync_playwright
 
     arguments = ["--no-sandbox", "--no-first-run", *(f"--disable-{name}" for name in QUIET)]
