@@ -72,7 +72,7 @@ def build(lab: Lab, image: PhotoInput, examples: gr.Examples) -> None:
                     clear = gr.Button("Remove all of mine")
                 mine = gr.Markdown()
             with gr.Accordion("Options", open=False):
-                k = gr.Slider(1, banks.KEPT, asif.K, step=1, label="k: anchors kept on each side")
+                k = gr.Slider(1, banks.ANCHORS, asif.K, step=1, label="k: anchors kept on each side")
                 p = gr.Slider(0.5, 8, asif.P, step=0.1, label="p: how sharply the strongest count")
                 leave_out = gr.Checkbox(True, label="If the picture is in the gallery, leave its own caption out")
                 model = model_picker(lab, AnchoredEncoder)
@@ -136,11 +136,9 @@ def build(lab: Lab, image: PhotoInput, examples: gr.Examples) -> None:
 
     @translate_errors
     def add_anchor(added: list[Any], picture: PIL.Image.Image | None, words: str) -> tuple[Any, str]:
-        if picture is None or not (words or "").strip():
-            raise UserError("Give the anchor a picture, and words for what it stands for.")
         if len(added) >= asif.MAX_ADDED:
             raise UserError(f"At most {asif.MAX_ADDED} anchors can be added. Remove yours first.")
-        added = [*added, (picture, words.strip()[:200])]
+        added = [*added, asif.anchor(picture, words[:200])]
         return added, f"{len(added)} of your own"
 
     @translate_errors
