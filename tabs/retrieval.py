@@ -114,9 +114,7 @@ def build(lab: Lab) -> None:
         fetch_model(lab, model, progress)
         vector = retrieval.query_vector(lab.models, model, query, image)
         hits = retrieval.search(lab.models, model, chosen, vector, k, stepper(progress, "Looking at the gallery"))
-        program = retrieval.program(
-            lab.models, model, _folder(chosen), query, file_name(image) if image else "", len(hits)
-        )
+        program = retrieval.program(lab.models, model, chosen.name, query, file_name(image) if image else "", len(hits))
         return (
             _pictures(chosen, hits),
             *_ranking(hits),
@@ -235,15 +233,10 @@ def _pictures(gallery: Gallery, hits: list[Hit]) -> list[tuple[Any, str]]:
 
 def _map(lab: Lab, model: str, gallery: Gallery, query: Any, hits: list[Hit]) -> Any:
     items = gallery.items
-    points, star = gallery_map.project(gallery.vectors(lab.models, model, items=items), query[None])
+    plane = retrieval.plane(lab.models, model, gallery, items)
     place = {item.id: index for index, item in enumerate(items)}
     found = list(dict.fromkeys(place[hit.id] for hit in hits if hit.id in place))
-    return gallery_map.figure(points, star, [item.caption for item in items], found)
-
-
-def _folder(gallery: Gallery) -> str:
-    """The folder named in the shown program: ours, or one that the visitor puts in its place."""
-    return "assets/gallery/pictures" if gallery.name == BUNDLED else "my-pictures"
+    return gallery_map.figure(plane.points, plane.place(query[None]), [item.caption for item in items], found)
 
 
 TAB = Tab("retrieval", "Retrieval", 40, build)
