@@ -112,8 +112,9 @@ class Engine:
         on_step: OnStep | None = None,
         stop: threading.Event | None = None,
         given: tuple[Any, ...] = (),
+        after: tuple[Any, ...] = (),
     ) -> Iterator[Any]:
-        """`model.method(*given, items)` in batches of at most `most`, yielding each batch's result.
+        """`model.method(*given, items, *after)` in batches of at most `most`, yielding each batch's result.
 
         When memory runs out the batch is halved, once; then UserError. Raises Stopped between batches, and while it waits
         for its turn, once `stop` is set. The gate is free between batches: see the class.
@@ -125,7 +126,7 @@ class Engine:
             size = min(most, self._sizes.get((key, method), 1))
             part = items[done : done + size]
             try:
-                result, seconds = self._alone(key, load, method, (*given, part), stop)
+                result, seconds = self._alone(key, load, method, (*given, part, *after), stop)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise

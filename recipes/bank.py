@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from core.assets import CAPTIONER_FOLDER
 from core.data import bank
 from core.engine import Engine
 from core.models.family import CAPTIONER
@@ -41,9 +42,9 @@ def main() -> None:
     training, held_out = read(args.captions)
     chosen = choose(drawn, set(training) | set(held_out))[:SIZE]
     made = bank.make(models, chosen, on_step=lambda done, total: print(f"read {done} of {total}", end="\r", flush=True))
-    bank.FOLDER.mkdir(exist_ok=True)
-    (bank.FOLDER / "bank.txt.gz").write_bytes(gzip.compress("\n".join(made.captions).encode(), 9, mtime=0))
-    save_file({"indices": made.indices, "similarities": made.similarities}, bank.FOLDER / "bank.safetensors")
+    CAPTIONER_FOLDER.mkdir(exist_ok=True)
+    (CAPTIONER_FOLDER / "bank.txt.gz").write_bytes(gzip.compress("\n".join(made.captions).encode(), 9, mtime=0))
+    save_file({"indices": made.indices, "similarities": made.similarities}, CAPTIONER_FOLDER / "bank.safetensors")
     verbatim = len(set(made.captions) & set(training))
     print(f"{len(made)} captions, {verbatim / len(made):.1%} of them in the training text")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
-from collections import Counter
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,20 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.assets import CAPTIONER_FOLDER
+from core.data.ngrams import DocumentFrequencies
 from core.engine import OnStep
 from core.errors import UserError
 from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.text import clean_text
 
-KEPT = 100  # anchors of each caption
+ANCHORS = 100  # of each caption, that are kept
 MAX_CAPTIONS, LENGTH = 100_000, 300
-Gram = tuple[str, ...]
+MAX_WORDS = 2_000_000  # of all captions together
 
 
 @dataclass(frozen=True)
 class Bank:
-    """n captions. `indices` [n, KEPT] are the anchors that each resembles most, `similarities` [n, KEPT] how much, largest
+    """n captions. `indices` [n, ANCHORS] are the anchors that each resembles most, `similarities` [n, ANCHORS] how much, largest
     first, in 0..1."""
 
     captions: tuple[str, ...]
@@ -38,9 +39,9 @@ class Bank:
         return len(self.captions)
 
     @property
-    def gram_counts(self) -> Counter[Gram]:
-        """In how many captions each run of one to four words occurs. About two seconds for the bank that ships, once."""
-        return _gram_counts(self.captions)
+    def document_frequencies(self) -> DocumentFrequencies:
+        """In how many captions each run of words occurs; counted once for the last banks that were asked for."""
+        return _document_frequencies(self.captions)
 
     @property
     def log_size(self) -> float:
@@ -48,17 +49,8 @@ class Bank:
 
 
 @lru_cache(maxsize=3)  # the bank that ships, and those of two visitors
-def _gram_counts(captions: tuple[str, ...]) -> Counter[Gram]:
-    counts: Counter[Gram] = Counter()
-    for caption in captions:
-        counts.update({gram for n in range(1, 5) for gram in grams(caption, n)})
-    return counts
-
-
-def grams(caption: str, n: int) -> list[Gram]:
-    """All runs of n words."""
-    words = caption.lower().split()
-    return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
+def _document_frequencies(captions: tuple[str, ...]) -> DocumentFrequencies:
+    return DocumentFrequencies(captions)
 
 
 @lru_cache(maxsize=1)
@@ -79,26 +71,42 @@ def parse(text: str) -> list[str]:
     captions = [clean_text(line[: LENGTH + 1]) for line in lines if line]
     if not captions:
         raise UserError("The bank is empty. Give a text file with one caption a line.")
-    if len(captions) > MAX_CAPTIONS:
-        raise UserError(f"That is {len(captions):,} captions; at most {MAX_CAPTIONS:,} make a bank.")
+    _check(captions)
     if max(map(len, captions)) > LENGTH:
         raise UserError(f"A line has more than {LENGTH} characters. Put each caption on a line of its own.")
     return captions
 
 
-def make(models: Models, captions: Sequence[str], name: str = EMBEDDED, on_step: OnStep | None = None) -> Bank:
-    """Describe each caption by its KEPT most similar anchors, once. About 200 captions a second on two cores."""
+def _check(captions: Sequence[str]) -> None:
+    if len(captions) > MAX_CAPTIONS:
+        raise UserError(f"That is {len(captions):,} captions; at most {MAX_CAPTIONS:,} make a bank.")
+    words = sum(caption.count(" ") + 1 for caption in captions)
+    if words > MAX_WORDS:
+        raise UserError(f"That is {words:,} words; captions of at most {MAX_WORDS:,} together make a bank.")
+
+
+def make(
+    models: Models,
+    captions: Sequence[str],
+    name: str = EMBEDDED,
+    on_step: OnStep | None = None,
+    stop: threading.Event | None = None,
+) -> Bank:
+    """Describe each caption by its ANCHORS most similar anchors, once. About 200 captions a second on two cores, a batch of
+    a quarter of a second at a time. Raises UserError for more than MAX_CAPTIONS or MAX_WORDS, and Stopped between batches
+    once `stop` is set."""
     import torch
 
+    _check(captions)
     digest = blake2b("\n".join(captions).encode(), digest_size=16).hexdigest()
     key = (digest, "bank", name, models.catalog.revision(name), "float32", "text")
     known = models.engine.cache.get(key)
     if known is not None:
         return Bank(tuple(captions), known["indices"], known["similarities"])
-    parts = models.map(name, "anchor_texts", list(captions), 256, on_step)
+    parts = models.map(name, "anchor_texts", list(captions), 256, on_step, stop)
     indices, similarities = [], []
     for part in parts:
-        values, places = torch.as_tensor(part).clamp_min(0).topk(min(KEPT, part.shape[1]), dim=1)
+        values, places = torch.as_tensor(part).clamp_min(0).topk(min(ANCHORS, part.shape[1]), dim=1)
         similarities.append(values.numpy().astype(np.float16))
         indices.append(places.numpy().astype(np.uint16))
     made = Bank(tuple(captions), np.concatenate(indices), np.concatenate(similarities))

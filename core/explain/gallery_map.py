@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -21,20 +22,35 @@ NAMED = 10  # hits that are ringed, numbered and named; more would hide each oth
 THUMBNAIL = 56  # pixels
 
 
-def project(vectors: Matrix, queries: Matrix) -> tuple[Matrix, Matrix]:
-    """PCA: `vectors` [n, d] and `queries` [m, d] along the two directions in which the vectors differ most.
+class Plane(NamedTuple):
+    """The plane in which a gallery's vectors differ most: `mean` [d], `axes` [2, d] of unit norm, and where the vectors lie
+    in it, `points` [n, 2]."""
 
-    Returns [n, 2] and [m, 2]. Fitted on the vectors alone, so the picture stays while queries change; each
-    axis points to where its largest weight is positive, so equal input gives an equal picture.
-    """
-    if not len(vectors):
-        return np.zeros((0, 2), np.float32), np.zeros((len(queries), 2), np.float32)
-    mean = vectors.mean(0)
-    sample = (vectors[:: -(-len(vectors) // FITTED_ON)] - mean).astype(np.float64)
-    axes = np.linalg.eigh(sample.T @ sample)[1][:, :-3:-1]  # [d, 2], the largest first
-    axes = axes * np.where(axes[np.abs(axes).argmax(0), [0, 1]] < 0, -1, 1)
-    axes = axes.astype(np.float32)
-    return (vectors - mean) @ axes, (queries - mean) @ axes
+    mean: Matrix
+    axes: Matrix
+    points: Matrix
+
+    def place(self, queries: Matrix) -> Matrix:
+        """[m, d] -> [m, 2]."""
+        return np.asarray((queries - self.mean) @ self.axes.T)
+
+
+def fit_plane(vectors: Matrix) -> Plane:
+    """By principal components (scikit-learn's PCA) of at most FITTED_ON rows of `vectors` [n, d], evenly spread. Equal input
+    gives an equal plane: PCA turns each axis to where its largest weight is positive. Fit it once for a gallery and keep
+    it, so that the picture stays while queries change."""
+    from sklearn.decomposition import PCA
+
+    n, d = vectors.shape
+    sample = vectors[:: -(-n // FITTED_ON)] if n else vectors
+    axes, mean = np.zeros((2, d), np.float32), np.zeros(d, np.float32)
+    if n:
+        mean = np.asarray(vectors.mean(0), np.float32)
+    found = min(2, d, len(sample) - 1)
+    if found > 0:
+        solver = "covariance_eigh" if d <= len(sample) else "full"
+        axes[:found] = PCA(found, svd_solver=solver).fit(sample).components_
+    return Plane(mean, axes, np.asarray((vectors - mean) @ axes.T))
 
 
 def figure(
@@ -104,7 +120,7 @@ def _number(axes: Axes, points: Matrix, hits: list[int], pictures: Sequence[str]
 
 def _show(axes: Axes, place: tuple[float, float], path: str) -> None:
     try:
-        small = images.thumbnail(images.read(path).image, THUMBNAIL)
+        small = images.read(path, THUMBNAIL).image
     except UserError:
         return
     image = OffsetImage(np.asarray(small), zoom=0.6)

@@ -52,12 +52,14 @@ class Models:
         on_step: OnStep | None = None,
         stop: threading.Event | None = None,
         given: tuple[Any, ...] = (),
+        after: tuple[Any, ...] = (),
     ) -> Iterator[Any]:
-        """`model.method(*given, items)` in batches of at most `most`, yielding each batch's result: see `Engine.map`. Raises
+        """`model.method(*given, items, *after)` in batches of at most `most`, yielding each batch's result: see `Engine.map`. Raises
         Stopped between batches once `stop` is set."""
         if not hasattr(self.catalog.adapter(name), method):
             raise unable(name)
-        return self.engine.map(self.key(name), self.catalog.loader(name), method, items, most, on_step, stop, given)
+        load = self.catalog.loader(name)
+        return self.engine.map(self.key(name), load, method, items, most, on_step, stop, given, after)
 
     def lease(self, name: str) -> AbstractContextManager[Any]:
         """The adapter itself, loaded if need be, safe from eviction inside the block. Does not wait for the device."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.data.bank import KEPT as MAX_K
+from core.data.bank import ANCHORS as MAX_K
 from core.data.bundled import NAME as BUNDLED
 from core.models.abilities import AnchoredEncoder
 from core.tasks import asif

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from threading import Event
 from typing import Any, NamedTuple
 
 import gradio as gr
 import PIL.Image
 
-from core import images
 from core.data import bank as banks
 from core.data.export import csv_text
 from core.data.galleries import Gallery
@@ -31,9 +31,9 @@ from web.inputs import picture_note, program_path
 HEADER = ["caption", "score", "agreement"]
 ALWAYS = ("bundled", "gallery", "mine")  # banks that are no kept gallery
 FILE_BYTES = 30 * 2**20
-ANCHOR_SIDE = 512  # pixels at most of a visitor's own anchor, which is kept for the visit
 MOST_LABELS = 50
 Added = list[tuple[PIL.Image.Image, str]]
+ANCHOR_WORDS = 200  # characters of what a visitor's own anchor stands for
 
 
 class Outputs(NamedTuple):
@@ -72,10 +72,15 @@ def caption_asif(
     edits = asif.Edits(_names(removed), tuple(added or ()))
     yield from downloaded(lab, model, progress, _noted)
     chosen = yield from stoppable(
-        lambda step, _: _bank(lab, bank, gallery, own, step), "Reading the bank", progress, _noted
+        lambda step, stop: _bank(lab, bank, gallery, own, step, stop), "Reading the bank", progress, _noted
     )
     without = asif.own_caption(lab.models, gallery, image, model) if leave_out else ""
-    found = asif.caption(lab.models, image, chosen, kept, float(p), edits, without, model)
+    found = yield from stoppable(
+        lambda _, stop: asif.caption(lab.models, image, chosen, kept, float(p), edits, without, model, stop),
+        "Scoring the bank",
+        progress,
+        _noted,
+    )
     data = [[one.caption, round(one.score, 4), round(one.agreement, 4)] for one in found.best]
     names = dict.fromkeys([*edits.removed, *(anchor.name for anchor in found.evidence)])
     plain = bank == "bundled" and not (added or removed)  # what the program can say
@@ -101,11 +106,9 @@ def caption_again(lab: Lab, shown: str, *inputs: Any) -> Iterator[Outputs]:
 
 def add_anchor(lab: Lab, added: Added, picture: PIL.Image.Image | None, words: str) -> tuple[Added, str]:
     """The visitor's anchors with one more, and how many they are."""
-    if picture is None or not (words or "").strip():
-        raise UserError("Give the anchor a picture, and words for what it stands for.")
     if len(added) >= asif.MAX_ADDED:
         raise UserError(f"At most {asif.MAX_ADDED} anchors can be added. Remove yours first.")
-    added = [*added, (images.thumbnail(picture, ANCHOR_SIDE), words.strip()[:200])]
+    added = [*added, asif.anchor(picture, (words or "")[:ANCHOR_WORDS])]
     return added, f"{len(added)} of your own"
 
 
@@ -125,17 +128,17 @@ def _names(removed: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in removed or [])
 
 
-def _bank(lab: Lab, name: str, gallery: Gallery, own: str | None, step: OnStep) -> banks.Bank:
+def _bank(lab: Lab, name: str, gallery: Gallery, own: str | None, step: OnStep, stop: Event) -> banks.Bank:
     if name == "bundled":
         return banks.shipped()
     if name != "mine":
         captions = list(dict.fromkeys(item.caption for item in gallery.items if item.caption))
         if not captions:
             raise UserError("This gallery has no captions. Choose another bank.")
-        return banks.make(lab.models, captions, on_step=step)
+        return banks.make(lab.models, captions, on_step=step, stop=stop)
     if not own:
         raise UserError("Choose your text file first: one caption a line.")
-    return banks.make(lab.models, _captions(Path(own)), on_step=step)
+    return banks.make(lab.models, _captions(Path(own)), on_step=step, stop=stop)
 
 
 def _captions(path: Path) -> Sequence[str]:

@@ -61,7 +61,7 @@ def recall(
     chosen = open_gallery(lab, gallery, mine)
     yield from downloaded(lab, model, progress, note)
     words, pictures = yield from stoppable(
-        lambda step, _: retrieval.evaluate(lab.models, model, chosen, step), "Encoding the gallery", progress, note
+        lambda step, stop: retrieval.evaluate(lab.models, model, chosen, step, stop), "Measuring", progress, note
     )
     paths = {item.id: item.path for item in chosen.items}
     data = [

@@ -82,7 +82,7 @@ def search(
     yield from downloaded(lab, model, progress, note)
     vector = retrieval.query_vector(lab.models, model, query, image)
     hits = yield from stoppable(
-        lambda step, _: retrieval.search(lab.models, model, chosen, vector, wanted, step),
+        lambda step, stop: retrieval.search(lab.models, model, chosen, vector, wanted, step, stop),
         "Encoding the gallery",
         progress,
         note,
@@ -93,7 +93,7 @@ def search(
         **_ranking(hits),
         plot=ranking.figure(hits),
         chart=_map(lab, model, chosen, vector, hits),
-        code=retrieval.program(lab.models, model, _folder(chosen), query, file, len(hits)),
+        code=retrieval.program(lab.models, model, chosen.name, query, file, len(hits)),
         note=picture_note(image),
     )
 
@@ -117,7 +117,7 @@ def rerank(
     yield from downloaded(lab, model, progress, note)
     ids = [str(entry.get("id")) for entry in ranking_json or [] if isinstance(entry, dict)]
     hits = yield from stoppable(
-        lambda step, _: retrieval.rerank(lab.models, model, chosen, query, ids, step),
+        lambda step, stop: retrieval.rerank(lab.models, model, chosen, query, ids, step, stop),
         "Reading words and pictures together",
         progress,
         note,
@@ -145,7 +145,7 @@ def describe(
     yield from downloaded(lab, model, progress, note)
     vector = retrieval.query_vector(lab.models, model, "", image)
     hits = yield from stoppable(
-        lambda step, _: retrieval.search_captions(lab.models, model, chosen, vector, wanted, step),
+        lambda step, stop: retrieval.search_captions(lab.models, model, chosen, vector, wanted, step, stop),
         "Encoding the captions",
         progress,
         note,
@@ -177,12 +177,7 @@ def _pictures(gallery: Gallery, hits: Sequence[Hit]) -> list[tuple[PIL.Image.Ima
 
 def _map(lab: Lab, model: str, gallery: Gallery, query: Any, hits: Sequence[Hit]) -> Any:
     items = gallery.items
-    points, star = gallery_map.project(gallery.vectors(lab.models, model, items=items), query[None])
+    plane = retrieval.plane(lab.models, model, gallery, items)
     place = {item.id: index for index, item in enumerate(items)}
     found = list(dict.fromkeys(place[hit.id] for hit in hits if hit.id in place))
-    return gallery_map.figure(points, star, [item.caption for item in items], found)
-
-
-def _folder(gallery: Gallery) -> str:
-    """The folder named in the shown program: ours, or one that the visitor puts in its place."""
-    return "assets/gallery/pictures" if gallery.name == BUNDLED else "my-pictures"
+    return gallery_map.figure(plane.points, plane.place(query[None]), [item.caption for item in items], found)

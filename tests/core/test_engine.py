@@ -220,8 +220,8 @@ class Slow:
         self.order.append(items[0])
         return items
 
-    def add(self, number, items):
-        return [number + item for item in items]
+    def add(self, number, items, factor=1):
+        return [(number + item) * factor for item in items]
 
 
 def test_a_batch_holds_the_gate_for_a_quarter_of_a_second():
@@ -319,6 +319,8 @@ def test_a_model_evicted_at_the_gate_is_loaded_again(engine):
 def test_arguments_that_all_batches_share(engine):
     found = engine.map(("slow", "1"), loads(Slow(Clock(), 0)), "add", [1, 2, 3], 8, given=(10,))
     assert [number for part in found for number in part] == [11, 12, 13]
+    found = engine.map(("slow", "1"), loads(Slow(Clock(), 0)), "add", [1, 2, 3], 8, given=(10,), after=(2,))
+    assert [number for part in found for number in part] == [22, 24, 26]
 
 
 def test_a_device_that_is_not_there():

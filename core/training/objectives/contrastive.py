@@ -15,7 +15,7 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.models.layers.dual_encoder import TransformersPair
 from core.models.trained.pair import ARCHITECTURE, SIDES, tuned
-from core.tasks import retrieval
+from core.tasks._ranking import recall
 from core.training import register
 from core.training.objective import Batch, Example, Learner, Objective
 from core.training.objectives import _towers
@@ -83,8 +83,8 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
         images, texts = found["image"].numpy(), found["text"].numpy()
         pictures, pictures_of, captions_of = right_answers(examples)
         return {
-            "R@1": retrieval.recall(texts, images[pictures], pictures_of).at[1],
-            "R@1 pictures to words": retrieval.recall(images[pictures], texts, captions_of).at[1],
+            "R@1": recall(texts, images[pictures], pictures_of).at[1],
+            "R@1 pictures to words": recall(images[pictures], texts, captions_of).at[1],
         }
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:

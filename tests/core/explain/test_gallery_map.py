@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core.explain.gallery_map import figure, project
+from core.explain.gallery_map import figure, fit_plane
+
+
+def project(vectors, queries):
+    plane = fit_plane(vectors)
+    return plane.points, plane.place(queries)
+
 
 RNG = np.random.default_rng(0)
 

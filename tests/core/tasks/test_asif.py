@@ -1,5 +1,7 @@
 """ASIF captions: the sparse bank gives what the paper's five steps give, and every change to the anchors is felt."""
 
+import threading
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,7 +9,7 @@ from PIL import Image
 from core.assets import EXAMPLES_FOLDER
 from core.data import bank
 from core.data.bundled import bundled
-from core.errors import UserError
+from core.errors import Stopped, UserError
 from core.models.family import EMBEDDED
 from core.tasks import asif
 from core.tasks._consensus import agreement
@@ -84,15 +86,55 @@ def test_the_pictures_own_caption_can_be_left_out(models, kitten, small):
     assert first not in [one.caption for one in asif.caption(models, kitten, small, without=first).best]
 
 
+def test_a_caption_that_is_left_out_stays_out_with_anchors_added(models, kitten, small):
+    """With few captions all of them are scored again, and the one left out would win: an anchor speaks for it."""
+    own = CAPTIONS[0]
+    edits = asif.Edits(added=(asif.anchor(kitten, own),))
+    assert asif.caption(models, kitten, small, edits=edits).first == own
+    found = asif.caption(models, kitten, small, edits=edits, without=own)
+    assert own not in [found.caption, found.first, *[one.caption for one in found.best]]
+    with pytest.raises(UserError, match="No caption of the bank"):
+        asif.caption(models, kitten, bank.make(models, [own]), edits=edits, without=own)
+
+
+def test_anchors_are_kept_at_the_size_that_the_model_reads(models, small):
+    large = Image.open(EXAMPLES_FOLDER / "rowing-boats-shore.jpg").resize((3000, 2000))
+    picture, words = asif.anchor(large, " two boats ")
+    assert (picture.size, words) == ((576, 384), "two boats")
+    assert asif.anchor(Image.new("RGB", (300, 20)), "a line")[0].size == (300, 20)
+    assert asif.anchor(Image.new("RGB", (9000, 900)), "a strip")[0].size == (1536, 154)
+    scores = [
+        asif.caption(models, large, small, edits=asif.Edits(added=((one, words),))).best[0].score
+        for one in (large, picture)
+    ]
+    assert scores[0] == pytest.approx(scores[1], abs=0.01)
+    for missing in ((None, "words"), (large, " ")):
+        with pytest.raises(UserError, match="a picture, and words"):
+            asif.anchor(*missing)
+
+
+@pytest.mark.parametrize("removed", [(), (3, 700)])
+def test_blocks_of_captions_give_what_all_at_once_give(monkeypatch, removed):
+    shipped, picture = bank.shipped(), np.random.default_rng(0).random(1000)
+    sharpen = asif.Sharpening(60, 2.5, np.array(removed, np.intp))
+    blocked = sharpen.bank_scores(shipped, picture)
+    monkeypatch.setattr("core.tasks._sharpening.BLOCK", len(shipped))
+    np.testing.assert_allclose(blocked, sharpen.bank_scores(shipped, picture), rtol=1e-6)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        sharpen.bank_scores(shipped, picture, stop)
+
+
 def test_agreement_prefers_what_is_common():
     captions = ["a cat on a red sofa", "a cat on a blue sofa", "a cat on a sofa", "seven purple elephants"]
     small = bank.Bank(tuple(captions), np.zeros((4, 1), np.uint16), np.zeros((4, 1), np.float16))
-    found = agreement(captions, np.ones(4), small.gram_counts, small.log_size)
+    found = agreement(captions, np.ones(4), small.document_frequencies, small.log_size)
     assert found.argmax() == 2
     assert found[3] == 0
     assert ((found >= 0) & (found <= 1)).all()
     # A caption counts with its weight: with all of it on the blue one, what resembles that comes first.
-    weighted = agreement(captions, np.array([0, 1, 0, 0.0]), small.gram_counts, small.log_size)
+    weighted = agreement(captions, np.array([0, 1, 0, 0.0]), small.document_frequencies, small.log_size)
     assert weighted[1] == 0
     assert weighted[0] > 0 or weighted[2] > 0
 
