@@ -85,7 +85,7 @@ def caption_asif(
         table=rows(HEADER, data),
         download=write_file("captions.csv", csv_text(HEADER, data)),
         plot=drawing.figure(found.picture, found.words, found.names, found.caption),
-        removed=gr.Dropdown(list(names), value=list(edits.removed)),
+        removed=gr.Dropdown(list(names), value=list(edits.removed), multiselect=True, allow_custom_value=True),
         code=asif.program(file_name(image), kept, float(p)) if plain else "",
         note=images.note(image),
     )
