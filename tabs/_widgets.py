@@ -29,10 +29,9 @@ def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: 
     return picker
 
 
-def code_panel(label: str, needs: str = "your picture beside it") -> gr.Code:
-    """Where the program that gives the same answer is shown, with what it needs to run as copied."""
+def code_panel(label: str) -> gr.Code:
+    """Where the program that gives the same answer is shown."""
     with gr.Accordion("Show the code", open=False):
-        gr.Markdown(f"Save it in the lab’s folder, the one of `app.py`, with {needs}, and run it there.")
         return gr.Code(label=label, language="python", interactive=False)
 
 

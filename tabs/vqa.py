@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import PIL.Image
 
+from core import images
 from core.assets import EXAMPLES_FOLDER
 from core.data.export import csv_text
 from core.explain import leaning
@@ -20,7 +21,7 @@ from tabs._lab import Lab, Tab, bind
 from tabs._outputs import only
 from tabs._values import lines, needed, rows
 from tabs._widgets import code_panel, model_picker, read_more
-from web.inputs import PhotoInput, picture_note, program_path
+from web.inputs import PhotoInput, file_name
 
 EXAMPLES = [
     ["kitten-yarn-ball.jpg", "What animal is this?"],
@@ -127,12 +128,12 @@ def answer_question(
     figure, check = _attribution(lab, model, image, questions[0])
     yield Outputs(
         answer=found[0].confidences,
-        note=lines(picture_note(image), found[0].hint),
+        note=lines(images.note(image), found[0].hint),
         table=rows(HEADER, data),
         download=write_file("answers.csv", csv_text(HEADER, data)),
         plot=figure,
         check=check,
-        code=vqa.program(lab.models, model, program_path(image), questions[0]),
+        code=vqa.program(lab.models, model, file_name(image), questions[0]),
     )
 
 

@@ -23,7 +23,7 @@ from tabs._lab import Lab, Tab, bind
 from tabs._outputs import only
 from tabs._values import as_text, lines, needed, rows, titles
 from tabs._widgets import code_panel, model_picker, read_more
-from web.inputs import PhotoInput, file_name, picture_note, program_path
+from web.inputs import PhotoInput, file_name
 
 MAX_PICTURES = 64
 PETS = "cat, dog, horse, bird"
@@ -166,11 +166,11 @@ def classify(
     result = zero_shot.classify(lab.models, model, [image], names, templates, scoring, step)
     yield Outputs(
         answer=dict(zip(result.labels, result.scores[0], strict=True)),
-        note=lines(picture_note(image), _trust(result)),
+        note=lines(*result.notes, _trust(result)),
         **_listed(result, [file_name(image)]),
         plot=scores.figure(result),
         anchors=_anchor_figure(lab, model, image, result, templates),
-        code=zero_shot.program(lab.models, model, [program_path(image)], names, templates, scoring),
+        code=zero_shot.program(lab.models, model, [file_name(image)], names, templates, scoring),
     )
 
 
@@ -190,8 +190,12 @@ def classify_many(
         raise UserError(f"That is {len(files)} pictures; at most {MAX_PICTURES} are compared at once.")
     names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
     yield from downloaded(lab, model, progress, _noted)
-    score = partial(zero_shot.classify, lab.models, model, files, names, templates, scoring)
-    result = yield from stoppable(score, "Encoding the pictures", progress, _noted)
+    result = yield from stoppable(
+        partial(zero_shot.classify, lab.models, model, files, names, templates, scoring),
+        "Encoding the pictures",
+        progress,
+        _noted,
+    )
     called = titles(files)
     notes = [f"{as_text(name)}: {note}" for name, note in zip(called, result.notes, strict=True) if note]
     yield Outputs(

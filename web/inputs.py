@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import html
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from gradio.component_meta import ComponentMeta
 from gradio.data_classes import ImageData
 
 from core import images
-from core.assets import ASSETS, EXAMPLES_FOLDER
 from core.errors import UserError
 
 
@@ -45,11 +43,7 @@ class PhotoInput(gr.Image, metaclass=WithoutStub):
             picture = images.read(payload.path)
         except UserError as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
-        name = Path(payload.orig_name or "photo.jpg").name
-        picture.image.info |= {
-            "name": name,
-            "path": _path(payload.path, name),
-        }  # beside its original size, and the note
+        picture.image.info |= {"name": Path(payload.orig_name or "photo.jpg").name}
         return picture.image
 
 
@@ -75,20 +69,3 @@ class AnyCheckboxGroup(gr.CheckboxGroup, metaclass=WithoutStub):
 def file_name(image: PIL.Image.Image) -> str:
     """The name a picture was uploaded under."""
     return str(image.info.get("name", "photo.jpg"))
-
-
-def program_path(image: PIL.Image.Image) -> str:
-    """Where a program that is run in the lab's folder finds the picture: an example in its folder, any other beside it."""
-    return str(image.info.get("path", "photo.jpg"))
-
-
-def picture_note(image: PIL.Image.Image | None) -> str:
-    """What had to be done to the picture that its owner should know, such as that it is the first of several frames."""
-    return str(image.info.get("note", "")) if image else ""
-
-
-def _path(upload: str, name: str) -> str:
-    example = EXAMPLES_FOLDER / name
-    if example.is_file() and filecmp.cmp(upload, example, shallow=False):
-        return str(example.relative_to(ASSETS.parent))
-    return name

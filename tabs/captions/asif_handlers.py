@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import PIL.Image
 
+from core import images
 from core.data import bank as banks
 from core.data.export import csv_text
 from core.data.galleries import Gallery
@@ -26,7 +27,7 @@ from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._values import needed, rows, whole
-from web.inputs import picture_note, program_path
+from web.inputs import file_name
 
 HEADER = ["caption", "score", "agreement"]
 ALWAYS = ("bundled", "gallery", "mine")  # banks that are no kept gallery
@@ -90,9 +91,9 @@ def caption_asif(
         table=rows(HEADER, data),
         download=write_file("captions.csv", csv_text(HEADER, data)),
         plot=drawing.figure(found.picture, found.words, found.names, found.caption),
-        removed=gr.Dropdown(list(names), value=list(edits.removed)),
-        code=asif.program(program_path(image), kept, float(p)) if plain else "",
-        note=picture_note(image),
+        removed=gr.Dropdown(list(names), value=list(edits.removed), multiselect=True, allow_custom_value=True),
+        code=asif.program(file_name(image), kept, float(p)) if plain else "",
+        note=images.note(image),
     )
 
 

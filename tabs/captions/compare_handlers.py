@@ -20,7 +20,7 @@ from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._values import as_text, lines, needed, rows, titles
-from web.inputs import file_name, picture_note, program_path
+from web.inputs import file_name
 
 HEADER = ["picture", "method", "caption", "similarity"]
 DEFAULT = ["ASIF", "MaGiC", "the language model, no picture"]
@@ -90,7 +90,7 @@ def _pictures(image: PIL.Image.Image | None, files: list[str] | None) -> Picture
     """The files if there are any, else the one picture."""
     if not files:
         image = needed(image)
-        return Pictures([image], [file_name(image)], program_path(image), picture_note(image))
+        return Pictures([image], [file_name(image)], file_name(image), images.note(image))
     if len(files) > captioning.MAX_PICTURES:
         raise UserError(f"That is {len(files)} pictures; at most {captioning.MAX_PICTURES} are captioned at once.")
     read, called = [images.read(file) for file in files], titles(files)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import PIL.Image
 
+from core import images
 from core.data.export import csv_text
 from core.explain import decoding
 from core.models.family import CAPTIONER, EMBEDDED
@@ -20,7 +21,7 @@ from tabs._jobs import downloaded, report
 from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._values import lines, needed, rows, whole
-from web.inputs import picture_note, program_path
+from web.inputs import file_name
 
 HEADER = ["step", "chosen", "its probability", "the language model alone"]
 DEFAULT = magic.VARIANTS[magic.RECALLED]
@@ -79,8 +80,8 @@ def caption_magic(
         caption=written.draft.text,
         **_details(written),
         last=written,
-        code=magic.program(lab.models, model, writer, program_path(image), rule),
-        note=lines(picture_note(image)),
+        code=magic.program(lab.models, model, writer, file_name(image), rule),
+        note=lines(images.note(image)),
     )
 
 

@@ -74,7 +74,7 @@ def build(lab: Lab) -> None:
                 plot = gr.Plot(label="Similarities of the results", show_label=False)
             with gr.Column(min_width=320):
                 chart = gr.Plot(label="Map of the gallery", show_label=False)
-    code = code_panel("The same ranking with transformers", "your picture beside it or your pictures in `my-pictures`")
+    code = code_panel("The same ranking with transformers")
     with gr.Accordion("How good is it? Recall over the whole gallery", open=False):
         recall.panel(lab, gallery, model, mine)
     with gr.Accordion("A gallery of your own", open=False):

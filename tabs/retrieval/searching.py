@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import PIL.Image
 
+from core import images
 from core.data.bundled import NAME as BUNDLED
 from core.data.export import csv_text
 from core.data.galleries import Gallery
@@ -22,7 +23,7 @@ from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._values import rows
-from web.inputs import picture_note, program_path
+from web.inputs import file_name
 
 HEADER = ["#", "score", "caption", "id"]
 MATCH = "probability that words and picture match"
@@ -87,14 +88,14 @@ def search(
         progress,
         note,
     )
-    file = program_path(image) if image else ""
+    file = file_name(image) if image else ""
     yield Found(
         found=_pictures(chosen, hits),
         **_ranking(hits),
         plot=ranking.figure(hits),
         chart=_map(lab, model, chosen, vector, hits),
         code=retrieval.program(lab.models, model, chosen.name, query, file, len(hits)),
-        note=picture_note(image),
+        note=images.note(image) if image else "",
     )
 
 
@@ -156,7 +157,7 @@ def describe(
         plot=ranking.figure(hits),
         chart=_map(lab, model, chosen, vector, hits),
         code="",
-        note=picture_note(image),
+        note=images.note(image),
     )
 
 

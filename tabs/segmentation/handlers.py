@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import gradio as gr
 import PIL.Image
 
+from core import images
 from core.errors import UserError
 from core.explain import masks as drawing
 from core.models.family import EMBEDDED
@@ -19,7 +20,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._values import needed
 from tabs.segmentation.painting import paint
-from web.inputs import file_name, picture_note, program_path
+from web.inputs import file_name
 
 
 class Outputs(NamedTuple):
@@ -67,7 +68,7 @@ def segment(
     yield from downloaded(lab, model, progress, _noted)
     progress(0.1, desc="Encoding the picture")
     result = segmentation.segment(lab.models, model, image, names)
-    yield _answer(image, result, threshold, segmentation.program(lab.models, model, program_path(image), names))
+    yield _answer(image, result, threshold, segmentation.program(lab.models, model, file_name(image), names))
 
 
 def segment_like(
@@ -144,7 +145,7 @@ def _answer(image: PIL.Image.Image, result: Segmentation, threshold: float, prog
         heat=drawing.heat_maps(picture, result.labels, result.probabilities),
         depth=drawing.depths(picture, result.labels, result.depths),
         code=program,
-        note=picture_note(image),
+        note=images.note(image),
     )
 
 

@@ -25,7 +25,7 @@ def dog():
 
 def photo(name, note=""):
     image = images.read(EXAMPLES_FOLDER / name).image
-    image.info = {"name": name, "path": f"assets/examples/{name}", "note": note}
+    image.info |= {"name": name, "note": note}
     return image
 
 

@@ -5,11 +5,11 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
+from tabs._base import EXAMPLES
 
 from core.errors import Stopped, UserError
 from core.models.family import EMBEDDED
 from core.tasks import zero_shot
-from tabs._base import EXAMPLES
 from tests.test_architecture import ROOT
 
 CLIP, SIGLIP = "openai/clip-vit-base-patch32", "google/siglip2-base-patch16-224"
