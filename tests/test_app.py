@@ -14,6 +14,8 @@ from core.settings import Settings
 from tests.app_fixture import free_port
 from tests.test_architecture import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("seconds", [0, 0.5], ids=["at once", "while the model loads"])
 def test_ctrl_c_ends_it_quietly(seconds):

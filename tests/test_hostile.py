@@ -14,6 +14,8 @@ from PIL import Image
 from tests.raw import DEFAULTS, KITTEN, Raw, file
 from tests.test_architecture import ROOT
 
+pytestmark = pytest.mark.slow
+
 EVIL = "<img src=x onerror=alert(1)>"
 LEAKS = re.compile(rf"Traceback|site-packages|File \"|root:|{ROOT}|/home/|Original error")
 

@@ -10,6 +10,8 @@ import pytest
 from tests.raw import DEFAULTS, Raw
 from tests.waiting import until
 
+pytestmark = pytest.mark.slow
+
 USERS = 30
 
 

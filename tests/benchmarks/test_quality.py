@@ -37,6 +37,7 @@ def coco(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_program_writes_the_figures_it_prints(coco, monkeypatch, capsys):
     out = coco / "figures.json"
     monkeypatch.setattr(sys, "argv", ["quality", "--coco", str(coco), "--json", str(out)])

@@ -17,6 +17,8 @@ from core.data.store import Store
 from core.models.abilities import Relevance
 from core.tasks import captioning
 
+pytestmark = pytest.mark.slow
+
 PAIRS = {"kitten-yarn-ball": "a kitten with yarn", "dog-german-shepherd": "a dog", "coffee-cup-spoon": "a cat's cup"}
 CAT, BOATS = (
     handle_file(str(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg")),

@@ -10,6 +10,8 @@ from gradio_client.exceptions import AppError
 from core.assets import EXAMPLES_FOLDER
 from tests.app_fixture import ADMIN_PASSWORD
 
+pytestmark = pytest.mark.slow
+
 SHORT = {"steps": 4, "batch": 4, "eval_every": 2, "warmup": 0}
 
 

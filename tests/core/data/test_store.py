@@ -233,6 +233,7 @@ kept.vectors(CountingModels(), "m", lambda done, total: done == 60 and (print("t
 """
 
 
+@pytest.mark.slow
 def test_what_was_saved_survives_kill_9(local, tmp_path):
     gallery = Gallery("visit")
     gallery.add(colour_files(tmp_path / "in", 80))
@@ -248,6 +249,7 @@ def test_what_was_saved_survives_kill_9(local, tmp_path):
     assert models.pictures == 80 - 48  # three saves of 16 were done
 
 
+@pytest.mark.slow
 def test_a_half_kept_gallery_is_never_seen(local, gallery, monkeypatch, tmp_path):
     die = "import os; Store._claim = lambda *_: os._exit(9); Store(sys.argv[1], Path(sys.argv[2])).keep(mine, 'a')"
     mine = f"mine = galleries.Gallery('v'); mine.add([({str(tmp_path / 'in' / 'p0.png')!r}, '')])"

@@ -152,6 +152,7 @@ def test_what_is_not_there_is_said(models, kitten, small):
         asif.caption(models, kitten, small, edits=asif.Edits(removed=("unicorn",)))
 
 
+@pytest.mark.slow
 def test_the_program_shown_gives_the_same(models, tmp_path, capsys):
     photo = tmp_path / "photo.png"
     picture = Image.open(EXAMPLES_FOLDER / "rowing-boats-shore.jpg").convert("RGB")

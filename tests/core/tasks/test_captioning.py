@@ -25,6 +25,7 @@ def test_every_captioner_is_a_method(models):
     assert captioning.methods(models) == [*captioning.METHODS, *trained]
 
 
+@pytest.mark.slow
 def test_rows_are_what_each_method_says(models, pictures):
     steps = []
     rows = captioning.compare(models, pictures, ["ASIF", BLIP, "MaGiC"], lambda *step: steps.append(step))
@@ -65,6 +66,7 @@ def test_what_cannot_be_compared_is_refused(models, pictures, count, names, mess
         captioning.compare(models, pictures[:1] * count, names)
 
 
+@pytest.mark.slow
 def test_the_program_shown_gives_the_same(models, pictures, tmp_path, capsys):
     photo = tmp_path / "photo.png"
     pictures[0].save(photo)

@@ -8,6 +8,8 @@ from core.training.__main__ import COMMANDS, _parser, main
 from core.training.data import scenes
 from core.training.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 
 

@@ -17,6 +17,8 @@ from core.training.request import Request, prepare
 from core.training.run_folder import FINISHED, RunFolder
 from core.training.trainer.run import execute
 
+pytestmark = pytest.mark.slow
+
 every = pytest.mark.parametrize("kind", all_objectives(), ids=lambda kind: kind.name)
 MANY, TAUGHT = 12, 8
 

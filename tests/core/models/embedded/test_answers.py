@@ -52,6 +52,7 @@ def test_questions_about_photographs(lab, file, question, answer):
     assert list(found.confidences.values()) == sorted(found.confidences.values(), reverse=True)
 
 
+@pytest.mark.slow
 def test_questions_together_are_answered_as_alone_and_as_the_shown_program(lab, kitten):
     questions = ["Is there a cat?", "How many dogs are there in the picture?", "What is on the left?", "Why?"]
     together = vqa.answer(lab, EMBEDDED, kitten, questions)

@@ -42,6 +42,7 @@ def test_relative_representation_is_the_papers_steps_2_to_5():
     assert similarities.shape == got.shape
 
 
+@pytest.mark.slow
 def test_the_right_label_wins_on_photographs(lab):
     labels = ["cat", "dog", "cup of coffee", "guitar", "boat", "astronaut"]
     names = ["kitten-yarn-ball", "dog-german-shepherd", "coffee-cup-spoon", "drum-kit-guitar", "rowing-boats-shore"]

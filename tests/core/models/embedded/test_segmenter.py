@@ -25,6 +25,7 @@ def kitten():
     return Image.open(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").convert("RGB")
 
 
+@pytest.mark.slow
 def test_the_grids_of_an_encoding_fit_into_each_other(lab, kitten):
     encoding = lab.encode(EMBEDDED, kitten)
     height, width = encoding["stride 32"].shape[1:]

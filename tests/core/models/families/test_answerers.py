@@ -17,6 +17,8 @@ from core.models.layers.towers import text_folder
 from core.settings import Settings
 from tests.core.models.families.tiny_answerers import OFFICIAL, PUBLISHED_ANSWERERS, vilt_logits
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-4
 QUESTIONS = ["is it a red car parked in the street", "What is the cat's colour?", "two dogs"]
 LISTED = Models(Engine(Settings(device="cpu")))

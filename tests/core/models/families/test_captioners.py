@@ -15,6 +15,8 @@ from core.models.inference import Models
 from core.settings import Settings
 from tests.core.models.families.tiny_captioners import OFFICIAL, PUBLISHED_CAPTIONERS
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-4
 LISTED = Models(Engine(Settings(device="cpu")))
 BLIP, GIT, VIT_GPT2 = (

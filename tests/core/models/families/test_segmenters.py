@@ -13,6 +13,8 @@ from core.models.families.groupvit import CANONICAL
 from core.models.inference import Models
 from core.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-4
 CLIPSEG, GROUPVIT, SAM = "CIDAS/clipseg-rd64-refined", "nvidia/groupvit-gcc-yfcc", "facebook/sam-vit-base"
 PROMPTS = ["a cat", "a red car parked in the street", "two dogs"]

@@ -8,6 +8,8 @@ import transformers
 from core.models.abilities import LanguageModel
 from tests.core.models.families.tiny_writers import PUBLISHED_WRITERS
 
+pytestmark = pytest.mark.slow
+
 CLIP = "openai/clip-vit-base-patch32"
 CLOSE = 1e-5
 

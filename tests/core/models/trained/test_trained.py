@@ -69,6 +69,7 @@ def test_odd_names_are_text(lab, runs, name):
     assert len(lab.catalog.label(name)) < 130
 
 
+@pytest.mark.slow
 def test_a_deleted_one_is_gone_with_a_plain_message(lab, runs):
     folder = trained(runs, "1-aaaaaaaa")
     assert lab.embed_texts("mine", ["a cat"]).shape[0] == 1
@@ -79,6 +80,7 @@ def test_a_deleted_one_is_gone_with_a_plain_message(lab, runs):
     assert "mine" not in lab.engine.resident
 
 
+@pytest.mark.slow
 def test_another_of_the_same_name_is_another_model(lab, runs):
     folder = trained(runs, "1-aaaaaaaa")
     before = lab.embed_texts("mine", ["a cat"])

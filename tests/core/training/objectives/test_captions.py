@@ -15,6 +15,8 @@ from core.models.layers.grid_captioner import IGNORED, caption_language, save_ne
 from core.settings import Settings
 from core.training.objectives._captioning import CaptionLearner, caption_tokenizer, overlap, token_rows
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = {
     "perceptron": lambda: FrozenPrefix("mlp", 4, 1),
     "resampler": lambda: FrozenPrefix("resampler", 4, 2),

@@ -13,6 +13,8 @@ from core.tasks import captioning
 from core.training.objectives._captioning import token_rows
 from core.training.objectives.encoder_decoder import EncoderDecoder, EncoderDecoderConfig
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory):

@@ -20,6 +20,8 @@ from core.training.objectives.mlm_itm import (
 )
 from tests.core.training.objectives._small import check_learning, shapes, trained
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def examples(tmp_path_factory):

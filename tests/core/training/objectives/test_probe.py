@@ -53,7 +53,7 @@ def test_a_held_out_label_that_was_not_trained_counts_for_nothing():
     names = as_bytes(["cat", "dog", "ein Türchen"])
     assert places(names, names[:2]).tolist() == [0, 1, -1]
     logits = torch.zeros(2, 2, requires_grad=True)
-    assert float(choice_loss(logits, torch.tensor([-1, -1]))) == 0
+    assert choice_loss(logits, torch.tensor([-1, -1])).item() == 0
 
 
 @pytest.mark.parametrize("base", [EMBEDDED, CLIP])

@@ -26,6 +26,8 @@ from core.training.supervisor.process import Process
 from core.training.supervisor.runs import Runs
 from tests.core.training.toy import toy, wait  # noqa: F401  a fixture
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[4]
 ODD = [
     "../../x",

@@ -18,6 +18,8 @@ from core.training.run_folder import CANCELLED, FINISHED, INTERRUPTED, RUNNING
 from core.training.supervisor.runs import Runs
 from tests.core.training.toy import LONG, ToyLauncher, results, same, toy, wait  # noqa: F401  a fixture
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[4]
 APP = """import sys, time
 from pathlib import Path

@@ -19,6 +19,8 @@ from core.training.trainer.run import execute
 from core.training.trainer.trainer import RunTrainer
 from tests.core.training.toy import laid_out, results, same, toy  # noqa: F401  a fixture
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def quiet(toy):  # noqa: F811
