@@ -1,4 +1,4 @@
-"""The page, as far as it receives data: files come as uploads only, and its queue is kept running."""
+"""The page, as far as it receives data: files come as uploads only, its queue is kept running, its memory bounded."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import gradio as gr
 
 from web.queue import supervise
+from web.visitor_states import keep_small
 
 log = logging.getLogger(__name__)
 UNREADABLE = "One of the values sent has a wrong type, or names a file that was not uploaded."
 
 
 class Page(gr.Blocks):
-    """Blocks that take files as uploads only, and whose queue is kept running.
+    """Blocks that take files as uploads only, whose queue is kept running and whose sessions take little memory.
 
     Gradio checks the path of a file only where its JSON carries a "meta" mark, which gr.Image does not ask for, so
     that a picture anywhere on this disk could be named; and it downloads a path that is a link.
@@ -24,6 +25,10 @@ class Page(gr.Blocks):
         super().queue(*args, **kwargs)
         supervise(self)
         return self
+
+    def run_startup_events(self) -> None:
+        keep_small(self.state_holder)
+        super().run_startup_events()
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *args: Any, **kwargs: Any) -> Any:
         values = list(inputs)
