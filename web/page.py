@@ -1,4 +1,4 @@
-"""The page, as far as it receives data: files come as uploads only, and its queue is kept running."""
+"""The page, as far as it receives data: files come as uploads only, its queue is kept running, its memory bounded."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from typing import Any
 import gradio as gr
 
 from web.queue import supervise
+from web.visitor_states import keep_small
 
 log = logging.getLogger(__name__)
 UNREADABLE = "One of the values sent has a wrong type, or names a file that was not uploaded."
 
 
 class Page(gr.Blocks):
-    """Blocks that take files as uploads only, whose visits last as long as they are used, and whose queue is kept running."""
+    """Blocks that take files as uploads only, whose visits last as long as they are used, whose queue is kept running and
+    whose sessions take little memory."""
 
     def queue(self, *args: Any, **kwargs: Any) -> Page:
         super().queue(*args, **kwargs)
         supervise(self)
         return self
+
+    def run_startup_events(self) -> None:
+        keep_small(self.state_holder)
+        super().run_startup_events()
 
     async def preprocess_data(
         self, block_fn: Any, inputs: list[Any], state: Any, *args: Any, **kwargs: Any

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import threading
+from types import SimpleNamespace
 
 import pytest
 
 from tests.raw import DEFAULTS, Raw
+from tests.waiting import until
 from web.queue import SupervisedQueue
 
 
@@ -82,6 +84,31 @@ def test_a_processing_task_that_fails_is_started_again(page, raw, classify, app_
     assert raw.ask("classify", image=raw.kitten())[0]
     assert "start_processing of the queue failed and is started again" in caplog.text
     assert "made up for this test" in caplog.text
+
+
+def test_answers_that_nobody_fetches_are_not_kept_without_end(page, raw, monkeypatch):
+    monkeypatch.setattr("web.queue.MOST_SESSIONS", 3)
+    for _ in range(6):
+        raw.post("gradio_api/call/classify", json={"data": list(DEFAULTS["classify"].values())})
+    until(lambda: not page._queue.event_ids_to_events)
+    raw.ask("classify", labels=" ")
+    assert len(page._queue.pending_messages_per_session) == 3
+    assert len(page._queue.pending_event_ids_session) == 3
+    assert len(page._queue.event_analytics) == 1  # of 10,000, and none of them summed up
+
+
+def test_those_that_wait_for_a_job_are_not_forgotten_for_others(page, monkeypatch):
+    monkeypatch.setattr("web.queue.MOST_SESSIONS", 3)
+    queue = SupervisedQueue(True, 1, 1, None, page)
+    for number in range(8):
+        event = SimpleNamespace(_id=f"event {number}", session_hash=f"session {number}", alive=True)
+        queue.pending_messages_per_session[event.session_hash] = asyncio.Queue()
+        queue.pending_event_ids_session[event.session_hash] = {event._id}
+        if number in (0, 2):
+            queue.event_ids_to_events[event._id] = event
+        queue.send_message(event, SimpleNamespace())
+    kept = ["session 0", "session 2", "session 5", "session 6", "session 7"]
+    assert list(queue.pending_messages_per_session) == list(queue.pending_event_ids_session) == kept
 
 
 def test_a_closed_queue_is_not_started_again(page):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -45,8 +46,7 @@ def test_malformed_sessions_are_refused_in_bodies(raw, path, fields, session):
 
 @pytest.mark.parametrize("session", SESSIONS, ids=ascii)
 def test_malformed_sessions_are_refused_in_addresses(raw, session):
-    for path in ("queue/data", "deep_link"):
-        assert raw.get(f"gradio_api/{path}", params={"session_hash": session}).status_code == 400, path
+    assert raw.get("gradio_api/queue/data", params={"session_hash": session}).status_code == 400
     if "/" not in session:  # which would make it another path
         assert raw.get(f"gradio_api/heartbeat/{quote(session)}").status_code == 400
         assert raw.get(f"gradio_api/stream/{quote(session)}/1/2/playlist.m3u8").status_code == 400
@@ -115,6 +115,12 @@ def test_what_the_page_does_not_have_is_not_found(raw):
 def test_the_page_asks_for_what_needs_no_queue_by_number(raw, page):
     unqueued = next(number for number, fn in page.fns.items() if fn.queue is False and not fn.inputs)
     assert post(raw, "run/predict", {"data": [], "fn_index": unqueued, "session_hash": "a"})[0] == 200
+
+
+def test_no_file_is_written_for_links_to_a_state(raw, page):
+    post(raw, "call/classify", {"data": [], "session_hash": "linked"})
+    assert raw.get("gradio_api/deep_link", params={"session_hash": "linked"}).status_code == 404
+    assert not (Path(page.server_app.uploaded_file_dir) / "deep_links").exists()
 
 
 def test_parameters_by_name_are_those_of_the_endpoint(raw):
