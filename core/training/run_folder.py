@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields, replace
@@ -26,6 +25,7 @@ from typing import Any
 from core.errors import UserError
 from core.training import checkpoints
 from core.training.data.example import Example
+from core.training.data.picture_files import PictureFiles
 from core.training.data.split import Split, split_by_row
 from core.training.metrics import MetricsFile, Reports
 from core.training.progress import Progress
@@ -58,7 +58,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         if any(self.path.iterdir()):
             raise UserError(f"There is a folder {self.path.name!r} already. Choose another for a new run.")
-        keep = _PictureFiles(self.path)
+        keep = PictureFiles(self.path)
         rows = [replace(one, image=keep(one.image), mask=keep(one.mask)) for one in prepared.examples]
         self.write("data.jsonl", "".join(json.dumps(asdict(row)) + "\n" for row in rows))
         self.write("split.json", json.dumps(asdict(prepared.split)))
@@ -232,26 +232,3 @@ class RunFolder:
 def _example(row: Mapping[str, Any]) -> Example:
     """What a file has of an example, whoever wrote it."""
     return Example(**{field.name: str(row.get(field.name, "")) for field in fields(Example)})
-
-
-class _PictureFiles:
-    """Takes pictures into `run`/data, each once: linked where the disk is the same, which costs no room, else copied."""
-
-    def __init__(self, run: Path) -> None:
-        self.run, self.names = run, dict[str, str]()
-
-    def __call__(self, path: str) -> str:
-        """The picture's path relative to the run's folder; "" stays "". Raises UserError when it is gone."""
-        if path and path not in self.names:
-            suffix = Path(path).suffix.lower()
-            name = f"data/{len(self.names):05d}{suffix if suffix[1:].isalnum() else ''}"
-            (self.run / "data").mkdir(exist_ok=True)
-            source = Path(path).resolve()  # a link itself would be linked to, not its picture
-            if not source.is_file():
-                raise UserError("A picture of the data is gone. Load the data again.")
-            try:
-                os.link(source, self.run / name)
-            except OSError:
-                shutil.copyfile(source, self.run / name)
-            self.names[path] = name
-        return self.names.get(path, "")

@@ -97,6 +97,7 @@ class Joined(Learner):
         language = GPT2LMHeadModel.from_pretrained(
             CAPTIONER_FOLDER, dtype=torch.float32, add_cross_attention=True, local_files_only=True, **still
         )
+        language.config.name_or_path = ""  # it would be saved with the model: a path of this machine
         language.requires_grad_(settings.language)
         for name, weight in language.named_parameters():
             if "cross" in name:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from core.assets import ASSETS
 from core.engine import Engine
 from core.models.inference import Models
 from core.settings import Settings
@@ -133,6 +134,9 @@ def test_it_is_measured_shown_and_kept(kind, models, encoded, examples, tmp_path
     assert len(said) == 3
     assert all(isinstance(text, str) for text in said)
     objective.save(learner, tmp_path / "mine")
+    for file in (tmp_path / "mine").rglob("*"):
+        for path in (str(tmp_path), str(ASSETS.parent)):
+            assert path.encode() not in file.read_bytes(), f"{file.name}: it may be given away"
     listed = Models(models.engine, tmp_path)
     assert listed.catalog.spec("mine").path == tmp_path / "mine", "a family loads it"
 

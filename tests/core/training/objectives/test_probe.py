@@ -1,12 +1,15 @@
 """Labels of one's own: multinomial logistic regression that starts as zero-shot classification."""
 
+import json
 import math
+import shutil
 
 import numpy as np
 import pytest
 import torch
 
 from core.engine import Engine
+from core.errors import UserError
 from core.explain import scores
 from core.models.abilities import Classifier
 from core.models.family import EMBEDDED
@@ -15,6 +18,9 @@ from core.settings import Settings
 from core.tasks import zero_shot
 from core.training.objectives._texts import as_bytes, choice_loss, places
 from core.training.objectives.probe import Probe, ProbeConfig
+from core.training.request import Request, prepare
+from core.training.run_folder import FINISHED, RunFolder
+from core.training.trainer.run import execute
 from tests.core.training.objectives._small import check_learning, shapes, trained
 
 CLIP = "openai/clip-vit-base-patch32"
@@ -73,3 +79,48 @@ def test_what_is_saved_answers_the_same_in_the_zero_shot_tab(models, examples, b
     code = zero_shot.program(again, "my things", [examples[0].image], ["ignored"], ["{}"], "softmax")
     if base == EMBEDDED:
         exec(code, {})
+
+
+@pytest.fixture
+def probe_of_a_local_base(hub_cache, models, examples, tmp_path):
+    """The folder of a run that started from a checkpoint in a folder of this machine."""
+    shutil.copytree(models.catalog.path(CLIP), tmp_path / "checkpoints" / "my clip")
+    folder = RunFolder(tmp_path / "runs" / "1-aaaaaaaa")
+    folder.lay_out(
+        prepare(Request("probe", "shapes", {"steps": 2, "batch": 4, "warmup": 0}, "my clip", "mine"), examples)
+    )
+    assert execute(folder, "cpu", tmp_path / "checkpoints") == FINISHED
+    return folder
+
+
+def classes(models, name, examples):
+    return zero_shot.classify(models, name, [example.picture() for example in examples], ["ignored"]).logits
+
+
+def test_no_path_of_this_machine_is_in_a_probe_that_can_be_given_away(probe_of_a_local_base, examples, tmp_path):
+    folder = probe_of_a_local_base
+    for file in folder.model.rglob("*"):
+        assert str(tmp_path).encode() not in file.read_bytes(), file.name
+    assert json.loads((folder.model / "config.json").read_text())["base"] == "my clip"
+    lab = Models(Engine(Settings(device="cpu")), tmp_path / "checkpoints", tmp_path / "runs")
+    found = classes(lab, "mine", examples)
+    # Downloaded, and put beside its base.
+    shutil.copytree(folder.model, tmp_path / "checkpoints" / "downloaded")
+    shutil.rmtree(tmp_path / "runs")
+    again = Models(Engine(Settings(device="cpu")), tmp_path / "checkpoints")
+    np.testing.assert_allclose(classes(again, "downloaded", examples), found)
+
+
+def test_a_probe_of_an_earlier_version_holds_a_whole_path_and_is_still_read(probe_of_a_local_base, examples, tmp_path):
+    lab = Models(Engine(Settings(device="cpu")), tmp_path / "checkpoints", tmp_path / "runs")
+    found = classes(lab, "mine", examples)
+    config = probe_of_a_local_base.model / "config.json"
+    before = json.loads(config.read_text())
+    config.write_text(json.dumps({**before, "base": str(tmp_path / "checkpoints" / "my clip")}))
+    (probe_of_a_local_base.path / "base.json").unlink()
+    again = Models(Engine(Settings(device="cpu")), runs=tmp_path / "runs")
+    np.testing.assert_allclose(classes(again, "mine", examples), found)
+    shutil.rmtree(tmp_path / "checkpoints")
+    gone = Models(Engine(Settings(device="cpu")), runs=tmp_path / "runs")
+    with pytest.raises(UserError, match="builds on 'my clip', which is no longer there"):
+        classes(gone, "mine", examples)
