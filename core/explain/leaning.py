@@ -7,12 +7,12 @@ from matplotlib.figure import Figure
 from PIL.Image import Image
 
 from core.explain._style import new_figure, plain
-from core.models.abilities import Relevance
+from core.models.abilities import Attribution
 
 SHOWN = 8  # words
 
 
-def figure(image: Image, found: Relevance, check: Relevance | None = None) -> Figure | None:
+def figure(image: Image, found: Attribution, check: Attribution | None = None) -> Figure | None:
     """Above, the mean over the words and then each of them; below, the same of a model with shuffled weights. Maps are
     drawn from their lowest to their highest value. None if there is no word."""
     if not found.words:
@@ -37,7 +37,7 @@ def figure(image: Image, found: Relevance, check: Relevance | None = None) -> Fi
     return fig
 
 
-def likeness(found: Relevance, check: Relevance) -> float:
+def likeness(found: Attribution, check: Attribution) -> float:
     """Correlation of the mean maps, -1..1: near 1, the map would say nothing about what the model has learned."""
     a, b = (relevance.maps.numpy().mean(0).ravel() for relevance in (found, check))
     if a.std() < 1e-12 or b.std() < 1e-12:
