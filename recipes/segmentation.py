@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from core.assets import EMBEDDED_FOLDER, SEGMENTATION_FOLDER
 from core.models.embedded.pair import EmbeddedPair
-from core.models.layers.dense_features import CHANNELS, MAPS, look, phrase_maps
+from core.models.layers.dense_features import CHANNELS, MAPS, encode, phrase_maps
 from core.models.layers.mask_decoder import MapDecoder, MapDecoderConfig
 from core.training.losses import mask_losses
 from recipes._training import Row, filled, train
@@ -72,7 +72,7 @@ class Rows:
         scene = self.composer.scene(seed)
         phrases = self.phrases(scene, np.random.default_rng(seed))
         with torch.inference_mode():
-            encoding = look(self.pair.towers.vision.efficientnet_lite, self.pair.anchors.image, scene.image)
+            encoding = encode(self.pair.towers.vision.efficientnet_lite, self.pair.anchors.image, scene.image)
             maps = phrase_maps(
                 encoding, torch.stack([self.vector(phrase) for phrase in phrases]), self.pair.anchors.mean_anchor
             )
@@ -102,7 +102,9 @@ class PhotoRows:
     def __call__(self, row: int) -> Row:
         nouns = self.photos.phrases(row)
         with torch.inference_mode():
-            encoding = look(self.pair.towers.vision.efficientnet_lite, self.pair.anchors.image, self.photos.image(row))
+            encoding = encode(
+                self.pair.towers.vision.efficientnet_lite, self.pair.anchors.image, self.photos.image(row)
+            )
             maps = phrase_maps(
                 encoding, torch.stack([self.vector(noun) for noun, _ in nouns]), self.pair.anchors.mean_anchor
             )

@@ -21,8 +21,14 @@ from torch.nn import functional as F
 from benchmarks.questions import plural
 from core.assets import EMBEDDED_FOLDER, VQA_FOLDER
 from core.models.embedded.pair import EmbeddedPair
+from core.models.layers.answer_words import ANSWERS, POSITIONS
 from core.models.layers.dense_features import CHANNELS, phrase_maps
-from core.models.layers.fusion_transformer import ANSWERS, PATCH, SIDES, GridReader, GridReaderConfig, about_phrase
+from core.models.layers.fusion_transformer import (
+    PATCH_FEATURES,
+    FusionTransformer,
+    FusionTransformerConfig,
+    phrase_features,
+)
 from recipes._training import Row, filled, train
 from recipes.photos import Photos
 from recipes.scenes import MOST, SIDE, Composer, Scene
@@ -47,7 +53,7 @@ def main() -> None:
     scenes = _prepared(pair, args.work, "segmentation", args.scenes, apart=False)
     photos = filled(args.work / "vqa-photos", len(Photos()), PhotoRows(pair), every=20)
     torch.manual_seed(0)
-    reader = GridReader(GridReaderConfig())
+    reader = FusionTransformer(FusionTransformerConfig())
     questions = Questions(pair, scenes, photos, Composer(args.work))
     options = {"learning_rate": 1e-3, "per_device_train_batch_size": 32, "num_train_epochs": args.epochs}
     train(reader, loss, questions, args.work / "vqa-run", questions.collate, **options)
@@ -70,7 +76,7 @@ def _prepared(pair: EmbeddedPair, work: Path, source: str, rows: int, apart: boo
             found = pair.segmenter.decoder(depths, maps)["logits"].sigmoid()
         pixels = torch.from_numpy(np.asarray(composer.scene(seed).image, np.float32).copy()).permute(2, 0, 1)
         return {
-            "about": about_phrase(maps, found).numpy().astype(np.float16),
+            "about": phrase_features(maps, found).numpy().astype(np.float16),
             "colours": F.avg_pool2d((pixels - 127) / 128, 8).numpy().astype(np.float16),
         }
 
@@ -95,7 +101,7 @@ class PhotoRows:
             ].sigmoid()
         return {
             "seen": encoding["stride 32"].numpy().astype(np.float16),
-            "about": about_phrase(maps, found).numpy().astype(np.float16),
+            "about": phrase_features(maps, found).numpy().astype(np.float16),
             "colours": encoding["colours"].numpy().astype(np.float16),
         }
 
@@ -128,7 +134,7 @@ class Questions(torch.utils.data.Dataset[Any]):
         about = torch.from_numpy(np.array(arrays["about"][row][number])).float()
         folded = F.pixel_unshuffle(colours[None], 4)[0]
         patches = torch.cat([seen.permute(1, 2, 0), folded.permute(1, 2, 0), about], -1)
-        assert patches.shape[-1] == PATCH
+        assert patches.shape[-1] == PATCH_FEATURES
         return patches, question, target
 
     def collate(self, rows: list[Any]) -> dict[str, torch.Tensor]:
@@ -154,7 +160,7 @@ def asked(scene: Scene, phrase: str, rng: np.random.Generator) -> list[tuple[str
         return [exists if rng.random() < 0.7 else count]
     if len(mine) > 1:
         return [count, count, exists]
-    sides, side = _sides(mine[0].box), str(rng.choice(SIDES))
+    sides, side = _sides(mine[0].box), str(rng.choice(POSITIONS))
     if rng.random() < 0.5:  # as often yes as no
         side = str(rng.choice(sides))
     asked = [count, exists, (_words(rng, "position", phrase), _target(*sides))]
@@ -167,7 +173,9 @@ def asked(scene: Scene, phrase: str, rng: np.random.Generator) -> list[tuple[str
 def _sides(box: Sequence[int]) -> list[str]:
     """Where the middle of a box is: outside the inner third of a scene it is on a side, or on two."""
     x, y = (box[0] + box[2]) / 2 / SIDE, (box[1] + box[3]) / 2 / SIDE
-    found = [side for side, there in zip(SIDES, (x < 1 / 3, x > 2 / 3, y < 1 / 3, y > 2 / 3), strict=False) if there]
+    found = [
+        side for side, there in zip(POSITIONS, (x < 1 / 3, x > 2 / 3, y < 1 / 3, y > 2 / 3), strict=False) if there
+    ]
     return found or ["middle"]
 
 
@@ -184,13 +192,13 @@ def _target(*answers: str) -> np.ndarray:
     return target
 
 
-def loss(model: GridReader, batch: Any) -> torch.Tensor:
+def loss(model: FusionTransformer, batch: Any) -> torch.Tensor:
     logits = model(batch["words"], batch["mask"], batch["patches"]).logits
     return F.cross_entropy(logits, batch["target"])
 
 
 @torch.no_grad()
-def figures(reader: GridReader, questions: Questions) -> dict[str, float]:
+def figures(reader: FusionTransformer, questions: Questions) -> dict[str, float]:
     """Accuracy by what the answer is: yes or no, a number, a colour, a side."""
     right: dict[str, list[bool]] = {}
     for start in range(0, len(questions), 64):

@@ -139,12 +139,12 @@ def answer_question(
 
 def _attribution(lab: Lab, model: str, image: PIL.Image.Image, question: str) -> tuple[Any, str]:
     """The figure, and what its check says in words."""
-    found = vqa.relevance(lab.models, model, image, question)
+    found = vqa.attribution(lab.models, model, image, question)
     if found is None:
         return None, "This model does not say what its answer leaned on."
     if not found.words:
         return None, "The question has no word to trace."
-    shuffled = vqa.relevance(lab.models, model, image, question, shuffled=True)
+    shuffled = vqa.attribution(lab.models, model, image, question, shuffled=True)
     assert shuffled is not None
     alike = leaning.likeness(found, shuffled)
     verdict = "so the map comes from what the model has learned" if alike < 0.5 else "so read the map with care"

@@ -12,7 +12,6 @@ from core.assets import GALLERY_FOLDER
 from core.data.galleries import Gallery, Item, Space, Vectors
 from core.models.catalog import revision
 from core.models.family import EMBEDDED
-from core.models.inference import Models
 
 NAME = "bundled"
 
@@ -30,32 +29,6 @@ def bundled(folder: Path = GALLERY_FOLDER) -> Gallery:
     for kind, rows in _frozen(folder, items).items():
         gallery.put(Space(kind, EMBEDDED, revision(EMBEDDED)), rows)
     return gallery
-
-
-def freeze(models: Models, folder: Path = GALLERY_FOLDER) -> Path:
-    """Write vectors.safetensors: `image` [n, d] and `caption` [m, d] by the embedded model, in float16.
-
-    The metadata hold `ids` (JSON, of the n pictures), `caption_ids` (of the m with a caption) and the
-    `fingerprint` of captions.csv.
-    """
-    import numpy as np
-    from safetensors.numpy import save_file
-
-    path = folder / "vectors.safetensors"
-    path.unlink(missing_ok=True)  # or they would be taken from there
-    gallery = bundled(folder)
-    image, (indices, caption) = gallery.vectors(models, EMBEDDED), gallery.caption_vectors(models, EMBEDDED)
-    ids = [item.id for item in gallery.items]
-    save_file(
-        {"image": image.astype(np.float16), "caption": caption.astype(np.float16)},
-        path,
-        {
-            "ids": json.dumps(ids),
-            "caption_ids": json.dumps([ids[index] for index in indices]),
-            "fingerprint": fingerprint(folder),
-        },
-    )
-    return path
 
 
 def fingerprint(folder: Path = GALLERY_FOLDER) -> str:

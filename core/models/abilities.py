@@ -1,4 +1,8 @@
-"""What a model is to the lab: an adapter class with abilities, loaded from a folder of safetensors."""
+"""What a model is to the lab: an adapter class with abilities, loaded from a folder of safetensors.
+
+n is the number of inputs and d a width of the model's own. Tensors come back as float32 on the CPU; pictures are in RGB. A
+`..._program` is plain `transformers` code that does the same as the method beside it, with the names that it is given.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +17,12 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+Point = tuple[float, float, bool]  # x, y, on the object?
+Box = tuple[float, float, float, float]  # x0, y0, x1, y1, in pixels from the top left
+
 
 class Model(ABC):
-    """Base of all adapters. Subclasses import torch and transformers inside functions: listing is free."""
+    """Base of all adapters. Subclasses import torch and transformers inside functions, so that listing them costs nothing."""
 
     @classmethod
     @abstractmethod
@@ -29,11 +36,9 @@ class Model(ABC):
 
 
 class Scale(NamedTuple):
-    """How cosines become logits: `scale * cosine + bias`.
-
-    `sigmoid` if trained with SigLIP's loss. `presence`, where it was measured, is (scale, bias) of
-    P(the text is true of the image) = sigmoid(scale * cosine + bias).
-    """
+    """How cosines become logits: `scale * cosine + bias`. `sigmoid` if trained with SigLIP's loss (Zhai et al., arXiv
+    2303.15343). `presence`, where it was measured, is (scale, bias) of P(the text is true of the image) =
+    sigmoid(scale * cosine + bias), as Platt (1999) calibrates."""
 
     scale: float
     bias: float = 0.0
@@ -42,21 +47,20 @@ class Scale(NamedTuple):
 
 
 class DualEncoder(Model):
-    """Images and texts as unit vectors of one space, so that their dot product is a similarity."""
+    """Images and texts as unit vectors of one space (CLIP: Radford et al., arXiv 2103.00020); similarities are in -1..1."""
 
     @classmethod
     @abstractmethod
     def program(cls, model_id: str) -> str:
-        """Plain `transformers` code that, given `torch`, `images` (PIL) and `texts` (str), leaves
-        `image_embeds` [n, d] and `text_embeds` [m, d] of unit norm, `scale` and `bias`."""
+        """From `images` (PIL) and `texts` (str) to `image_embeds` [n, d], `text_embeds` [m, d], `scale` and `bias`."""
 
     @abstractmethod
     def embed_images(self, images: Sequence[Image]) -> Tensor:
-        """[n, d] float32 on the CPU, unit norm."""
+        """[n, d], unit norm."""
 
     @abstractmethod
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """[n, d] float32 on the CPU, unit norm."""
+        """[n, d], unit norm. Texts are cut to what the tower reads."""
 
     @abstractmethod
     def scale(self) -> Scale: ...
@@ -70,25 +74,25 @@ class Classifier(Model):
 
     @abstractmethod
     def classify(self, images: Sequence[Image]) -> Tensor:
-        """[n, labels] logits, float32 on the CPU: P(label) is their softmax."""
+        """[n, labels] logits: P(label) is their softmax."""
 
     @classmethod
     @abstractmethod
     def classify_program(cls, model_id: str) -> str:
-        """Python code that, given `torch` and `images` (PIL), leaves `labels` and `logits` [n, labels]."""
+        """From `images` (PIL) to `labels` and `logits` [n, labels]."""
 
 
 class CausalText(DualEncoder):
-    """Its text tower reads from left to right, so texts that begin alike share what it made of the beginning."""
+    """Its text tower is causal, so that the states of a prefix serve all texts that begin with it."""
 
     @abstractmethod
     def embed_continuations(self, groups: Sequence[Sequence[str]]) -> Tensor:
-        """[all texts, d]: as `embed_texts`, for groups of texts that begin alike."""
+        """[all texts, d]: as `embed_texts`, for groups of texts with a common prefix."""
 
 
 class AnchoredEncoder(DualEncoder):
-    """Its vectors are relative representations: coordinate c is the picture's or the text's similarity to
-    anchor pair c, so every score is a sum of products over named anchors."""
+    """Its vectors are relative representations (ASIF: Norelli et al., arXiv 2210.01738): coordinate c is the image's or
+    the text's similarity to anchor pair c, so every score is a sum of products over named anchors."""
 
     @abstractmethod
     def anchor_names(self) -> list[str]:
@@ -96,20 +100,19 @@ class AnchoredEncoder(DualEncoder):
 
     @abstractmethod
     def anchor_images(self, images: Sequence[Image], added: Sequence[Image] = ()) -> Tensor:
-        """[n, anchors + added]: the cosine of each picture with the picture of each anchor, and with those of anchors
-        that a visitor adds. float32 on the CPU."""
+        """[n, anchors + added]: cosines with the image of each anchor, and with those of anchors that a visitor adds."""
 
     @abstractmethod
     def anchor_texts(self, texts: Sequence[str], added: Sequence[str] = ()) -> Tensor:
-        """[n, anchors + added]: the cosine of each text with the text of each anchor, and with added ones."""
+        """[n, anchors + added]: cosines with the text of each anchor, and with those of added ones."""
 
 
 class Matcher(Model):
-    """Reads an image and a text together and says how well they match."""
+    """Encodes an image and a text together and says how well they match."""
 
     @abstractmethod
     def match(self, pairs: Sequence[tuple[Image, str]]) -> Tensor:
-        """[n] float32 on the CPU: the probability that the text describes the image."""
+        """[n]: the probability that the text describes the image."""
 
 
 class LanguageModel(Model):
@@ -127,15 +130,11 @@ class LanguageModel(Model):
 
     @abstractmethod
     def propose(
-        self,
-        rows: Sequence[Sequence[int]],
-        k: int,
-        recalled: Sequence[Mapping[int, float]] = (),
-        weight: float = 0.0,
+        self, rows: Sequence[Sequence[int]], k: int, recalled: Sequence[Mapping[int, float]] = (), weight: float = 0.0
     ) -> Proposal:
-        """The k likeliest next tokens of each row; all rows have one length. Where each row is one of the call before with
-        one of the tokens proposed there, only these tokens are new work. With `recalled`, a distribution for each row,
-        the probabilities are (1 - weight) times the model's plus weight times those; `weight` is in 0..1."""
+        """The k most probable next tokens of each row; all rows have one length. Where each row is one of the call before with
+        one of the tokens proposed there, only these tokens are computed. With `recalled`, a distribution for each row, the
+        probabilities are (1 - weight) times the model's plus weight times those; `weight` is in 0..1."""
 
     @abstractmethod
     def sample(
@@ -149,10 +148,10 @@ class LanguageModel(Model):
 
 
 class Proposal(NamedTuple):
-    """[n, k] each, likeliest first: `ids`, their probabilities over the whole vocabulary, what of these was `recalled`, and
-    `penalties`, the largest cosine of the hidden state after a token with those before it (Su et al., arXiv 2202.06417,
-    equation 5). `alone` [n] is the token that the model finds likeliest without what is recalled, `alone_probabilities` [n]
-    the probability that it gives it."""
+    """[n, k] each, most probable first: `ids`, their `probabilities` over the whole vocabulary, what of these was
+    `recalled`, and `penalties`, the largest cosine of the hidden state after a token with those before it (Su et al.,
+    arXiv 2202.06417, equation 5). `alone` [n] is the token that is most probable without what is recalled,
+    `alone_probabilities` [n] its probability."""
 
     ids: Tensor
     probabilities: Tensor
@@ -163,11 +162,11 @@ class Proposal(NamedTuple):
 
 
 class ImageEncoder(Model):
-    """Looks at a picture once; what is asked about it afterwards costs little."""
+    """Encodes a picture once; what is asked about it afterwards costs little."""
 
     @abstractmethod
     def encode_image(self, image: Image) -> dict[str, Tensor]:
-        """All that later questions about this picture need, as tensors on the CPU."""
+        """All that later questions about this picture need, by name. Raises UserError for a picture it cannot take."""
 
 
 class Segmenter(ImageEncoder):
@@ -176,12 +175,12 @@ class Segmenter(ImageEncoder):
     @abstractmethod
     def segment(self, encoding: Mapping[str, Tensor], prompts: Sequence[str]) -> dict[str, Tensor]:
         """{"logits": [n, h, w]}, a map of the whole picture for each prompt: P(prompt is here) = sigmoid(logit).
-        Maps that led to it follow under names that say what they are, first to last. float32 on the CPU."""
+        Maps that led to it follow under names that say what they are, first to last."""
 
     @classmethod
     @abstractmethod
     def segment_program(cls, model_id: str) -> str:
-        """Plain `transformers` code that, given `torch`, `image` (PIL) and `prompts` (str), leaves `logits` [n, h, w]."""
+        """From `image` (PIL) and `prompts` (str) to `logits` [n, h, w]."""
 
 
 class ImagePrompted(Segmenter):
@@ -193,16 +192,11 @@ class ImagePrompted(Segmenter):
 
 
 class Refiner(ImageEncoder):
-    """Draws one object's mask from clicks and a box."""
+    """Draws one object's mask from clicks and a box (SAM: Kirillov et al., arXiv 2304.02643)."""
 
     @abstractmethod
-    def refine(
-        self,
-        encoding: Mapping[str, Tensor],
-        points: Sequence[tuple[float, float, bool]],
-        box: tuple[float, float, float, float] | None,
-    ) -> Tensor:
-        """[h, w] logits over the whole picture. A point is (x, y, on the object?), a box (x0, y0, x1, y1), in pixels."""
+    def refine(self, encoding: Mapping[str, Tensor], points: Sequence[Point], box: Box | None) -> Tensor:
+        """[h, w] logits over the whole picture. Raises UserError without any point or box."""
 
 
 class Answerer(ImageEncoder):
@@ -210,29 +204,28 @@ class Answerer(ImageEncoder):
 
     @abstractmethod
     def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
-        """For each question its answers with their confidences in 0..1, most likely first: five, or fewer where the
-        model has fewer."""
+        """For each question its answers with their confidences in 0..1, highest first: five at most."""
 
     @classmethod
     @abstractmethod
     def answer_program(cls, model_id: str) -> str:
-        """Plain `transformers` code that, given `torch`, `image` (PIL) and `question`, leaves `answers`, the same dict."""
+        """From `image` (PIL) and `question` to `answers`."""
 
 
-class AttentiveAnswerer(Answerer):
-    """Can say which patches its answer leaned on."""
-
-    @abstractmethod
-    def relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
-        """How much each patch mattered to the first answer, word by word. `shuffled` asks the same of a copy whose
-        weights were shuffled: a map that looks the same there says nothing (Adebayo et al., arXiv 1810.03292)."""
-
-
-class Relevance(NamedTuple):
-    """`maps` [words, h, w], each in 0..1 and over the whole picture, one for each of `words`."""
+class Attribution(NamedTuple):
+    """How much each patch contributed to each of `words`: `maps` [words, h, w] over the whole picture, each in 0..1."""
 
     words: list[str]
     maps: Tensor
+
+
+class AttentiveAnswerer(Answerer):
+    """Can attribute its answer to patches (Chefer et al., arXiv 2103.15679)."""
+
+    @abstractmethod
+    def attribution(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Attribution:
+        """Of the first answer, by word of the question. `shuffled` computes it for a copy whose weights were shuffled: a
+        map that stays alike is not evidence (Adebayo et al., arXiv 1810.03292)."""
 
 
 class Captioner(ImageEncoder):
@@ -240,17 +233,17 @@ class Captioner(ImageEncoder):
 
     @abstractmethod
     def caption(self, encoding: Mapping[str, Tensor]) -> dict[str, float]:
-        """Its captions with their confidences in 0..1, most likely first: five at most."""
+        """Its captions with their confidences in 0..1, highest first: five at most."""
 
     @classmethod
     @abstractmethod
     def caption_program(cls, model_id: str) -> str:
-        """Plain `transformers` code that, given `torch` and `image` (PIL), leaves `captions`, the same dict."""
+        """From `image` (PIL) to `captions`."""
 
 
 class AttentiveCaptioner(Captioner):
-    """Can say where it looked for each word."""
+    """Can attribute the words of a caption to patches."""
 
     @abstractmethod
-    def attention(self, encoding: Mapping[str, Tensor], caption: str) -> Relevance:
-        """For each word of this caption of the picture, its own or another, where the model looked when it was to write it."""
+    def attention(self, encoding: Mapping[str, Tensor], caption: str) -> Attribution:
+        """For each word of this caption of the picture, its own or another, what was attended to when it was predicted."""

@@ -55,7 +55,7 @@ def _spec(config: Path, name: str, licence: str, families: Mapping[str, Family])
 
 
 def _existing(paths: Iterator[Path]) -> list[Path]:
-    """Runs may be deleted while they are looked at."""
+    """Runs may be deleted while they are listed."""
     return [path for path in paths if path.exists()]
 
 

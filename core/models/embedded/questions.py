@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-REGIONS = ("left", "right", "top", "bottom", "middle")
-
 # Parts of patterns, for texts in lower case whose words stand one space apart.
 HERE = r"(?:\s+(?:here|visible|shown|there|(?:(?:are|is)\s+)?(?:in|on)\s+(?:the|this|that)\s+(?:picture|photo|photograph|image|scene)))*"
 REGION = r"(?P<region>left|right|top|bottom|middle|centre|center)"
@@ -34,7 +32,7 @@ IRREGULAR = {"daisy": "daisies", "dice": "dice", "hoodie": "hoodies", "lens": "l
 @dataclass(frozen=True)
 class Question:
     """`kind` names a QuestionKind. `phrase` is what it asks about, in the singular ("" if nothing in particular); `region`
-    is one of REGIONS if it asks about one part of the picture, else "". `text` is the question as it was asked."""
+    is one of POSITIONS if it asks about one part of the picture, else "". `text` is the question as it was asked."""
 
     kind: str
     phrase: str

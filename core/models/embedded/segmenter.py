@@ -10,7 +10,7 @@ from PIL.Image import Image
 
 from core.models.embedded.anchors import Anchors
 from core.models.embedded.towers import Towers
-from core.models.layers.dense_features import CHANNELS, look, phrase_maps
+from core.models.layers.dense_features import CHANNELS, encode, phrase_maps
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,13 +30,13 @@ class MapSegmenter:
 
     @cached_property
     def decoder(self) -> Any:
-        from core.models.layers.mask_decoder import shipped
+        from core.models.layers.mask_decoder import load_mask_decoder
 
-        return shipped().to(self.towers.device)
+        return load_mask_decoder().to(self.towers.device)
 
     def encode_image(self, image: Image) -> dict[str, Tensor]:
         """See `dense_features`; on the CPU."""
-        encoding = look(self.towers.vision.efficientnet_lite, self.anchors.image, image)
+        encoding = encode(self.towers.vision.efficientnet_lite, self.anchors.image, image)
         return {name: value.cpu() for name, value in encoding.items()}
 
     def segment(self, encoding: Encoding, phrases: Tensor) -> dict[str, Tensor]:
@@ -66,7 +66,7 @@ class MapSegmenter:
 
 SEGMENT_PROGRAM = """\
 from core.models.layers.mask_decoder import MapDecoder  # the head that this project trained, a transformers model
-from core.models.layers.dense_features import CHANNELS, look, phrase_maps
+from core.models.layers.dense_features import CHANNELS, encode, phrase_maps
 from core.models.embedded.questions import bare
 from core.assets import EMBEDDED_FOLDER
 from core.models.embedded.pair import EmbeddedPair
@@ -74,7 +74,7 @@ from core.models.embedded.pair import EmbeddedPair
 pair = EmbeddedPair.load(EMBEDDED_FOLDER, torch.device("cpu"), torch.float32)
 decoder = MapDecoder.from_pretrained("assets/segmentation", dtype=torch.float32).eval()
 with torch.inference_mode():
-    encoding = look(pair.towers.vision.efficientnet_lite, pair.anchors.image, image)
+    encoding = encode(pair.towers.vision.efficientnet_lite, pair.anchors.image, image)
     phrases = pair.embed_texts([f"a photo of a {bare(prompt)}" for prompt in prompts])
     maps = phrase_maps(encoding, phrases, pair.anchors.mean_anchor)
     logits = decoder({name: encoding[name][None] for name in CHANNELS}, maps)["logits"]

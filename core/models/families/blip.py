@@ -9,15 +9,7 @@ from PIL.Image import Image
 
 from core.models.abilities import Answerer, Captioner, Matcher, Scale
 from core.models.family import Family, Spec, register
-from core.models.layers.beam_search import (
-    ANSWER_TOKENS,
-    BEAMS,
-    CAPTION_TOKENS,
-    SHOWN,
-    PictureWriter,
-    beam_texts,
-    sum_lines,
-)
+from core.models.layers.beam_search import ANSWER_TOKENS, BEAMS, CAPTION_TOKENS, ImageToText, beam_lines, beam_texts
 from core.models.layers.dual_encoder import TransformersPair
 
 if TYPE_CHECKING:
@@ -36,10 +28,10 @@ class BLIP(TransformersPair, Matcher):
     embed_lines = """\
 inputs = processor(text=texts, images=images, return_tensors="pt", {text_options})
 with torch.inference_mode():
-    seen = model.vision_model(inputs["pixel_values"]).last_hidden_state
-    read = model.text_encoder(inputs["input_ids"], inputs["attention_mask"]).last_hidden_state
-    image_embeds = torch.nn.functional.normalize(model.vision_proj(seen[:, 0]), dim=-1)
-    text_embeds = torch.nn.functional.normalize(model.text_proj(read[:, 0]), dim=-1)"""
+    image_states = model.vision_model(inputs["pixel_values"]).last_hidden_state
+    text_states = model.text_encoder(inputs["input_ids"], inputs["attention_mask"]).last_hidden_state
+    image_embeds = torch.nn.functional.normalize(model.vision_proj(image_states[:, 0]), dim=-1)
+    text_embeds = torch.nn.functional.normalize(model.text_proj(text_states[:, 0]), dim=-1)"""
     scale_line = f"scale, bias = 1 / {TEMPERATURE}, 0.0  # the checkpoint leaves out its learned temperature"
 
     def image_features(self, pixel_values: Tensor) -> Tensor:
@@ -47,28 +39,32 @@ with torch.inference_mode():
         return features
 
     def text_features(self, inputs: Any) -> Tensor:
-        read = self.model.text_encoder(inputs["input_ids"], inputs["attention_mask"]).last_hidden_state
-        features: Tensor = self.model.text_proj(read[:, 0])
+        hidden = self.model.text_encoder(inputs["input_ids"], inputs["attention_mask"]).last_hidden_state
+        features: Tensor = self.model.text_proj(hidden[:, 0])
         return features
 
     def read_scale(self) -> Scale:
         return Scale(1 / TEMPERATURE)
 
     def match(self, pairs: Sequence[tuple[Image, str]]) -> Tensor:
-        import torch
 
-        images = {id(image): image for image, _ in pairs}  # one picture beside many texts is looked at once
+        images = {id(image): image for image, _ in pairs}  # one picture beside many texts is encoded once
         order = list(images)
-        seen = self.model.vision_model(self.pixels(list(images.values()))).last_hidden_state
-        seen = seen[[order.index(id(image)) for image, _ in pairs]]
+        features = self.model.vision_model(self.pixels(list(images.values()))).last_hidden_state
+        features = features[[order.index(id(image)) for image, _ in pairs]]
         inputs = self.tokens([text for _, text in pairs])
-        read = self.model.text_encoder(
-            inputs["input_ids"],
-            inputs["attention_mask"],
-            encoder_hidden_states=seen,
-            encoder_attention_mask=torch.ones(seen.shape[:2], dtype=torch.long, device=seen.device),
+        hidden = self.model.text_encoder(
+            inputs["input_ids"], inputs["attention_mask"], **attending_to(features)
         ).last_hidden_state
-        return self.model.itm_head(read[:, 0]).float().softmax(-1)[:, 1].cpu()  # type: ignore[no-any-return]
+        return self.model.itm_head(hidden[:, 0]).float().softmax(-1)[:, 1].cpu()  # type: ignore[no-any-return]
+
+
+def attending_to(states: Tensor) -> dict[str, Tensor]:
+    """Arguments of BLIP's text models for cross-attention to all of `states` [n, length, d]."""
+    import torch
+
+    mask = torch.ones(states.shape[:2], dtype=torch.long, device=states.device)
+    return {"encoder_hidden_states": states, "encoder_attention_mask": mask}
 
 
 register(
@@ -87,11 +83,31 @@ register(
 NOTE = "size and licence not checked on the hub"
 
 
-class BLIPCaptioner(PictureWriter, Captioner):
+class BLIPWriter(ImageToText):
+    """What its captioner and its answerer share: the decoder after the vision tower."""
+
+    tower_name = "vision_model"
+
+    def write(self, states: Tensor, new_tokens: int) -> dict[str, float]:
+        """Texts with their confidences from the states [1, length, d] that the decoder attends to."""
+        import torch
+
+        text = self.model.config.text_config
+        written = self.model.text_decoder.generate(
+            input_ids=torch.tensor([[text.bos_token_id]], device=states.device),
+            eos_token_id=text.sep_token_id,
+            pad_token_id=text.pad_token_id,
+            max_new_tokens=new_tokens,
+            **attending_to(states),
+            **BEAMS,
+        )
+        return beam_texts(self.tokenizer, written, prompt=1)
+
+
+class BLIPCaptioner(BLIPWriter, Captioner):
     """BlipForConditionalGeneration, without a prompt."""
 
     model_class = "BlipForConditionalGeneration"
-    eyes = "vision_model"
 
     @classmethod
     def caption_program(cls, model_id: str) -> str:
@@ -99,20 +115,7 @@ class BLIPCaptioner(PictureWriter, Captioner):
 
     def caption(self, encoding: Mapping[str, Tensor]) -> dict[str, float]:
         """What `BlipForConditionalGeneration.generate` does after its vision tower."""
-        import torch
-
-        text = self.model.config.text_config
-        seen = encoding["image_features"].to(self.model.device, self.model.dtype)
-        written = self.model.text_decoder.generate(
-            input_ids=torch.tensor([[text.bos_token_id]], device=seen.device),
-            eos_token_id=text.sep_token_id,
-            pad_token_id=text.pad_token_id,
-            encoder_hidden_states=seen,
-            encoder_attention_mask=torch.ones(seen.shape[:2], dtype=torch.long, device=seen.device),
-            max_new_tokens=CAPTION_TOKENS,
-            **BEAMS,
-        )
-        return beam_texts(self.tokenizer, written, prompt=1)
+        return self.write(encoding["image_features"].to(self.model.device, self.model.dtype), CAPTION_TOKENS)
 
 
 CAPTION_PROGRAM = f"""\
@@ -121,10 +124,7 @@ from transformers import AutoProcessor, BlipForConditionalGeneration
 model = BlipForConditionalGeneration.from_pretrained("{{model_id}}", dtype=torch.float32).eval()
 processor = AutoProcessor.from_pretrained("{{model_id}}", backend="pil")
 inputs = processor(images=image, return_tensors="pt")
-beams = dict({SHOWN})
-written = model.generate(**inputs, max_new_tokens={CAPTION_TOKENS}, **beams)
-texts = processor.batch_decode(written.sequences[:, 1:], skip_special_tokens=True)
-{sum_lines("captions")}"""
+{beam_lines("captions", "**inputs", CAPTION_TOKENS)}"""
 
 register(
     Family(
@@ -139,44 +139,27 @@ register(
 )
 
 
-class BLIPAnswerer(PictureWriter, Answerer):
+class BLIPAnswerer(BLIPWriter, Answerer):
     model_class = "BlipForQuestionAnswering"
-    eyes = "vision_model"
 
     @classmethod
     def answer_program(cls, model_id: str) -> str:
         return ANSWER_PROGRAM.replace("{model_id}", model_id)
 
     def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
-        """What `BlipForQuestionAnswering.generate` does after its vision tower. The questions are read in one batch but
-        answered one by one: the decoder of transformers 5 would look at the padding of the shorter ones."""
-        import torch
-
+        """What `BlipForQuestionAnswering.generate` does after its vision tower. The questions are encoded in one batch but
+        answered one by one: the decoder of transformers 5 would attend to the padding of the shorter ones."""
         if not questions:
             return []
-        text = self.model.config.text_config
-        options = {"padding": True, "truncation": True, "max_length": text.max_position_embeddings}
-        inputs = self.tokenizer(list(questions), return_tensors="pt", **options).to(self.model.device)
-        seen = encoding["image_features"].to(self.model.device, self.model.dtype).expand(len(questions), -1, -1)
-        read = self.model.text_encoder(
-            input_ids=inputs["input_ids"],
-            attention_mask=inputs["attention_mask"],
-            encoder_hidden_states=seen,
-            encoder_attention_mask=torch.ones(seen.shape[:2], dtype=torch.long, device=seen.device),
+        longest = self.model.config.text_config.max_position_embeddings
+        options = {"padding": True, "truncation": True, "max_length": longest, "return_tensors": "pt"}
+        inputs = self.tokenizer(list(questions), **options).to(self.model.device)
+        features = encoding["image_features"].to(self.model.device, self.model.dtype).expand(len(questions), -1, -1)
+        hidden = self.model.text_encoder(
+            input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], **attending_to(features)
         ).last_hidden_state
-        answers = []
-        for states, mask in zip(read, inputs["attention_mask"], strict=True):
-            written = self.model.text_decoder.generate(
-                input_ids=torch.tensor([[text.bos_token_id]], device=seen.device),
-                eos_token_id=text.sep_token_id,
-                pad_token_id=text.pad_token_id,
-                encoder_hidden_states=states[None, mask.bool()],
-                encoder_attention_mask=mask[None, mask.bool()],
-                max_new_tokens=ANSWER_TOKENS,
-                **BEAMS,
-            )
-            answers.append(beam_texts(self.tokenizer, written, prompt=1))
-        return answers
+        each = zip(hidden, inputs["attention_mask"], strict=True)
+        return [self.write(states[None, mask.bool()], ANSWER_TOKENS) for states, mask in each]
 
 
 ANSWER_PROGRAM = f"""\
@@ -186,10 +169,7 @@ model = BlipForQuestionAnswering.from_pretrained("{{model_id}}", dtype=torch.flo
 processor = AutoProcessor.from_pretrained("{{model_id}}", backend="pil")
 longest = model.config.text_config.max_position_embeddings
 inputs = processor(image, question, truncation=True, max_length=longest, return_tensors="pt")
-beams = dict({SHOWN})
-written = model.generate(**inputs, max_new_tokens={ANSWER_TOKENS}, **beams)
-texts = processor.batch_decode(written.sequences[:, 1:], skip_special_tokens=True)
-{sum_lines("answers")}"""
+{beam_lines("answers", "**inputs", ANSWER_TOKENS)}"""
 
 register(
     Family(

@@ -23,28 +23,31 @@ inputs = processor(text=texts, images=images, return_tensors="pt", {text_options
 towers = model.bridgetower
 visual = towers.vision_model.visual
 with torch.inference_mode():  # what model(...) does before its cross-modal layers, for any number of each
-    seen = visual.forward_pre(inputs["pixel_values"])
+    image_states = visual.forward_pre(inputs["pixel_values"])
     for block in visual.transformer.resblocks:
-        seen = block(seen)
-    seen = towers.cross_modal_image_transform(visual.forward_post(seen)) + towers.token_type_embeddings.weight[1]
-    read = towers.text_model(inputs["input_ids"], inputs["attention_mask"]).last_hidden_state
-    image_embeds = torch.nn.functional.normalize(model.itc_image_head(seen[:, 0]), dim=-1)
-    text_embeds = torch.nn.functional.normalize(model.itc_text_head(read[:, 0]), dim=-1)"""
+        image_states = block(image_states)
+    image_states = towers.cross_modal_image_transform(visual.forward_post(image_states)) + towers.token_type_embeddings.weight[1]
+    text_states = towers.text_model(inputs["input_ids"], inputs["attention_mask"]).last_hidden_state
+    image_embeds = torch.nn.functional.normalize(model.itc_image_head(image_states[:, 0]), dim=-1)
+    text_embeds = torch.nn.functional.normalize(model.itc_text_head(text_states[:, 0]), dim=-1)"""
 
     def image_features(self, pixel_values: Tensor) -> Tensor:
         towers = self.model.bridgetower
         visual = towers.vision_model.visual
-        seen = visual.forward_pre(pixel_values)
+        image_states = visual.forward_pre(pixel_values)
         for block in visual.transformer.resblocks:
-            seen = block(seen)
+            image_states = block(image_states)
         # Row 1 of the token types marks a token as an image's.
-        seen = towers.cross_modal_image_transform(visual.forward_post(seen)) + towers.token_type_embeddings.weight[1]
-        features: Tensor = self.model.itc_image_head(seen[:, 0])
+        image_states = (
+            towers.cross_modal_image_transform(visual.forward_post(image_states))
+            + towers.token_type_embeddings.weight[1]
+        )
+        features: Tensor = self.model.itc_image_head(image_states[:, 0])
         return features
 
     def text_features(self, inputs: Any) -> Tensor:
-        read = self.model.bridgetower.text_model(inputs["input_ids"], inputs["attention_mask"]).last_hidden_state
-        features: Tensor = self.model.itc_text_head(read[:, 0])
+        text_states = self.model.bridgetower.text_model(inputs["input_ids"], inputs["attention_mask"]).last_hidden_state
+        features: Tensor = self.model.itc_text_head(text_states[:, 0])
         return features
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.models.abilities import CausalText
 from core.models.family import Family, Spec, register
 from core.models.layers.dual_encoder import TransformersPair
-from core.models.layers.prefix_cache import Beginnings
+from core.models.layers.prefix_cache import PrefixCache
 from core.models.loading import unit
 
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ class CLIP(TransformersPair, CausalText):
     model_class = "CLIPModel"
 
     @cached_property
-    def _beginnings(self) -> Beginnings:
-        return Beginnings(self.model.text_model)
+    def _prefix_cache(self) -> PrefixCache:
+        return PrefixCache(self.model.text_model)
 
     def embed_continuations(self, groups: Sequence[Sequence[str]]) -> Tensor:
         rows = [self.processor.tokenizer(list(texts), truncation=True)["input_ids"] for texts in groups]
-        return unit(self.model.text_projection(self._beginnings.last_states(rows)))
+        return unit(self.model.text_projection(self._prefix_cache.last_states(rows)))
 
 
 register(

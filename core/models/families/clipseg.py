@@ -3,41 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Image
 
 from core.models.abilities import ImagePrompted
 from core.models.family import Family, Spec, register
-from core.models.loading import from_folder, weight_bytes
+from core.models.layers.transformers_model import TransformersModel
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 
-class CLIPSeg(ImagePrompted):
+class CLIPSeg(TransformersModel, ImagePrompted):
     """CLIPSegForImageSegmentation. Its processor squeezes the whole picture into a square, so the maps cover all of it."""
 
-    def __init__(self, model: Any, processor: Any) -> None:
-        self.model = model
-        self.processor = processor
-
-    @classmethod
-    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> CLIPSeg:
-        from transformers import AutoProcessor, CLIPSegForImageSegmentation
-
-        model = from_folder(CLIPSegForImageSegmentation, path, dtype).to(device).eval()
-        return cls(model, AutoProcessor.from_pretrained(path, backend="pil", local_files_only=True))
+    model_class = "CLIPSegForImageSegmentation"
 
     @classmethod
     def segment_program(cls, model_id: str) -> str:
         return PROGRAM.replace("{model_id}", model_id)
-
-    @property
-    def nbytes(self) -> int:
-        return weight_bytes(self.model)
 
     def encode_image(self, image: Image) -> dict[str, Tensor]:
         """{"layer 3": [1 + patches, d], ...}: a [CLS] and the patches, row by row, after each layer the decoder reads.

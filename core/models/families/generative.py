@@ -1,51 +1,36 @@
-"""Small chat models that see: SmolVLM (Marafioti et al., 2025, arXiv 2504.05299), an Idefics3 (arXiv 2408.12637)."""
+"""Small chat models that take pictures: SmolVLM (Marafioti et al., 2025, arXiv 2504.05299), an Idefics3 (arXiv 2408.12637)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL.Image import Image
 
 from core.models.abilities import Answerer
 from core.models.family import Family, Spec, register
-from core.models.layers.beam_search import BEAMS, SHOWN, beam_texts, sum_lines
-from core.models.loading import from_folder, weight_bytes
+from core.models.layers.beam_search import BEAMS, beam_lines, beam_texts
+from core.models.layers.transformers_model import TransformersModel
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 BRIEFLY = "Give a very brief answer."
 NEW_TOKENS = 16
 
 
-class Generative(Answerer):
+class Generative(TransformersModel, Answerer):
     """AutoModelForImageTextToText, asked through its own chat template to be brief. Confidences are those of its five
     beams, as `beam_texts` sums them."""
 
-    def __init__(self, model: Any, processor: Any) -> None:
-        self.model = model
-        self.processor = processor
-
-    @classmethod
-    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> Generative:
-        from transformers import AutoModelForImageTextToText, AutoProcessor
-
-        model = from_folder(AutoModelForImageTextToText, path, dtype).to(device).eval()
-        return cls(model, AutoProcessor.from_pretrained(path, backend="pil", local_files_only=True))
+    model_class = "AutoModelForImageTextToText"
 
     @classmethod
     def answer_program(cls, model_id: str) -> str:
         return PROGRAM.replace("{model_id}", model_id)
 
-    @property
-    def nbytes(self) -> int:
-        return weight_bytes(self.model)
-
     def encode_image(self, image: Image) -> dict[str, Tensor]:
-        """`image_features` [tokens, d], what the picture is to the language model; `image_ids` [length], what stands
+        """`image_features` [tokens, d], the picture's tokens as the language model reads them; `image_ids` [length], what stands
         for it in a prompt: those tokens among marks of the tiles it was cut into."""
         import torch
 
@@ -53,11 +38,11 @@ class Generative(Answerer):
         inputs = self.processor(text=prompt, images=[image], return_tensors="pt").to(self.model.device)
         pixels = {name: inputs[name] for name in ("pixel_values", "pixel_attention_mask") if name in inputs}
         pixels["pixel_values"] = pixels["pixel_values"].to(self.model.dtype)
-        seen = self.model.get_image_features(**pixels, return_dict=True).pooler_output
+        features = self.model.get_image_features(**pixels, return_dict=True).pooler_output
         before, after = self.around(prompt)
         whole = inputs["input_ids"][0]
         return {
-            "image_features": torch.cat(list(seen)).float().cpu(),
+            "image_features": torch.cat(list(features)).float().cpu(),
             "image_ids": whole[len(before) : len(whole) - len(after)].cpu(),
         }
 
@@ -79,14 +64,14 @@ class Generative(Answerer):
         import torch
 
         device, token = self.model.device, self.model.config.image_token_id
-        seen = encoding["image_features"].to(device, self.model.dtype)
+        features = encoding["image_features"].to(device, self.model.dtype)
         name = self.processor.image_token
         answers = []
         for question in questions:
             before, after = self.around(self.prompt(question.replace(name, " ")))
             ids = torch.tensor([[*before, *encoding["image_ids"].tolist(), *after]], device=device)
             embeds = self.model.get_input_embeddings()(ids)
-            embeds = embeds.masked_scatter((ids == token)[..., None], seen)
+            embeds = embeds.masked_scatter((ids == token)[..., None], features)
             written = self.model.generate(
                 inputs_embeds=embeds, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, **BEAMS
             )
@@ -102,10 +87,7 @@ processor = AutoProcessor.from_pretrained("{{model_id}}", backend="pil")
 content = [{{"type": "image"}}, {{"type": "text", "text": question + "\\n{BRIEFLY}"}}]
 prompt = processor.apply_chat_template([{{"role": "user", "content": content}}], add_generation_prompt=True)
 inputs = processor(text=prompt, images=[image], return_tensors="pt")
-beams = dict({SHOWN})
-written = model.generate(**inputs, max_new_tokens={NEW_TOKENS}, **beams)
-texts = processor.batch_decode(written.sequences[:, inputs.input_ids.shape[1] :], skip_special_tokens=True)
-{sum_lines("answers")}"""
+{beam_lines("answers", "**inputs", NEW_TOKENS, prompt="inputs.input_ids.shape[1] ")}"""
 
 register(
     Family(

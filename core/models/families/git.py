@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.models.abilities import Answerer, Captioner
 from core.models.family import Family, Spec, register
-from core.models.layers.beam_search import (
-    ANSWER_TOKENS,
-    BEAMS,
-    CAPTION_TOKENS,
-    SHOWN,
-    PictureWriter,
-    beam_texts,
-    sum_lines,
-)
+from core.models.layers.beam_search import ANSWER_TOKENS, BEAMS, CAPTION_TOKENS, ImageToText, beam_lines, beam_texts
 from core.models.loading import weight_bytes
 
 if TYPE_CHECKING:
@@ -25,46 +17,47 @@ if TYPE_CHECKING:
 CITATION = "Wang et al., 2022, arXiv 2205.14100"
 
 
-class GIT(PictureWriter):
-    """GitForCausalLM, whose vision tower gives way to what it has seen."""
+class GIT(ImageToText):
+    """GitForCausalLM, in which the vision tower is replaced by a module that passes its features through: pictures are
+    encoded once, by the tower itself."""
 
     model_class = "GitForCausalLM"
-    eyes = "git.image_encoder"
+    tower_name = "git.image_encoder"
 
-    def __init__(self, model: Any, processor: Any, tokenizer: Any) -> None:
-        super().__init__(model, processor, tokenizer)
-        model.git.image_encoder = _seen()
+    def __init__(self, model: Any, processor: Any) -> None:
+        super().__init__(model, processor)
+        model.git.image_encoder = _features_module()
 
     @property
     def nbytes(self) -> int:
-        return weight_bytes(self.model, self.tower)
+        return weight_bytes(self.model, self.vision_tower)
 
     def continuations(self, encoding: Mapping[str, Tensor], prompt: Sequence[int], new_tokens: int) -> dict[str, float]:
         """What it writes after [CLS] and the prompt's tokens, which are cut where its positions end, with confidences."""
         import torch
 
-        seen = encoding["image_features"].to(self.model.device, self.model.dtype)
-        longest = min(512, self.model.config.max_position_embeddings - new_tokens - seen.shape[1])
+        features = encoding["image_features"].to(self.model.device, self.model.dtype)
+        longest = min(512, self.model.config.max_position_embeddings - new_tokens - features.shape[1])
         begun = [self.tokenizer.cls_token_id, *prompt][:longest]
         written = self.model.generate(
-            pixel_values=seen[:, None],
-            input_ids=torch.tensor([begun], device=seen.device),
+            pixel_values=features[:, None],
+            input_ids=torch.tensor([begun], device=features.device),
             max_new_tokens=new_tokens,
             **BEAMS,
         )
         return beam_texts(self.tokenizer, written, len(begun))
 
 
-def _seen() -> Any:
-    """Stands in the vision tower's place and returns what that had seen of the picture: [n, 1, patches, d] for pixels."""
+def _features_module() -> Any:
+    """Stands in the vision tower's place and returns its features, which are given in place of pixels: [n, 1, patches, d]."""
     from torch import nn
     from transformers.modeling_outputs import BaseModelOutput
 
-    class Seen(nn.Module):
+    class Features(nn.Module):
         def forward(self, features: Tensor, **_: Any) -> Any:
             return BaseModelOutput(last_hidden_state=features[:, 0])
 
-    return Seen()
+    return Features()
 
 
 NOTE = "size and licence not checked on the hub"
@@ -87,10 +80,7 @@ from transformers import AutoModelForCausalLM, AutoProcessor
 model = AutoModelForCausalLM.from_pretrained("{{model_id}}", dtype=torch.float32).eval()
 processor = AutoProcessor.from_pretrained("{{model_id}}", backend="pil")
 pixel_values = processor(images=image, return_tensors="pt").pixel_values
-beams = dict({SHOWN})
-written = model.generate(pixel_values=pixel_values, max_new_tokens={CAPTION_TOKENS}, **beams)
-texts = processor.batch_decode(written.sequences[:, 1:], skip_special_tokens=True)
-{sum_lines("captions")}"""
+{beam_lines("captions", "pixel_values=pixel_values", CAPTION_TOKENS)}"""
 
 register(
     Family(
@@ -125,11 +115,8 @@ model = AutoModelForCausalLM.from_pretrained("{{model_id}}", dtype=torch.float32
 processor = AutoProcessor.from_pretrained("{{model_id}}", backend="pil")
 pixel_values = processor(images=image, return_tensors="pt").pixel_values
 prompt = [processor.tokenizer.cls_token_id] + processor(text=question, add_special_tokens=False).input_ids
-beams = dict({SHOWN})
 input_ids = torch.tensor([prompt])
-written = model.generate(pixel_values=pixel_values, input_ids=input_ids, max_new_tokens={ANSWER_TOKENS}, **beams)
-texts = processor.batch_decode(written.sequences[:, len(prompt) :], skip_special_tokens=True)
-{sum_lines("answers")}"""
+{beam_lines("answers", "pixel_values=pixel_values, input_ids=input_ids", ANSWER_TOKENS, prompt="len(prompt) ")}"""
 
 register(
     Family(

@@ -1,7 +1,7 @@
-"""GPT-2 (Radford et al., 2019) as a writer of captions that never saw a picture, for decoders that look one token ahead.
+"""GPT-2 (Radford et al., 2019), trained on captions without pictures, for decoders with one token of lookahead.
 
-What contrastive search and MaGiC ask at each step, the k likeliest next tokens and the hidden state after each of them, is
-one pass over k tokens that see the prefix and themselves, not k copies of the prefix; the winner's keys and values are then
+What contrastive search and MaGiC need at each step, the k most probable next tokens and the hidden state after each of them, is
+one pass over k tokens that attend to the prefix and to themselves, not k copies of the prefix; the winner's keys and values are then
 already there, and the vocabulary head is run on its hidden state alone.
 """
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 CITATION = "Su et al., 2022, arXiv 2205.02655"
-KEPT = 8  # visits whose last step is remembered
+MAX_LOOKAHEADS = 8  # captions in progress whose last step is kept
 
 
 @dataclass(eq=False)
-class _Ahead:
-    """One step looked ahead for `rows` of equal length: `cache` holds their keys and values and then those of `ids` [n, k];
-    `seen` [n, length, d] are the hidden states of the rows, `next` [n, k, d] those after each id."""
+class _Lookahead:
+    """One token of lookahead for `rows` of equal length: `cache` holds their keys and values and then those of `ids` [n, k];
+    `hidden` [n, length, d] are the hidden states of the rows, `next` [n, k, d] those after each id."""
 
     rows: list[tuple[int, ...]]
     cache: Any
-    seen: Tensor
+    hidden: Tensor
     ids: Tensor
     next: Tensor
 
@@ -42,7 +42,7 @@ class GPT2(LanguageModel):
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model
         self.tokenizer = tokenizer
-        self._ahead: deque[_Ahead] = deque(maxlen=KEPT)
+        self._ahead: deque[_Lookahead] = deque(maxlen=MAX_LOOKAHEADS)
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> GPT2:
@@ -78,20 +78,20 @@ class GPT2(LanguageModel):
         import torch
 
         wanted = [tuple(row) for row in rows]
-        cache, seen = self._continued(wanted) or self._begun(wanted)
-        own = self.model.lm_head(seen[:, -1]).float().softmax(-1)
+        cache, hidden = self._continued(wanted) or self._begun(wanted)
+        own = self.model.lm_head(hidden[:, -1]).float().softmax(-1)
         alone_probabilities, alone = own.max(-1)
         added = torch.zeros_like(own)
         for row, known in enumerate(recalled):
             own[row] *= 1 - weight
             added[row, list(known)] = weight * torch.tensor(list(known.values()), device=own.device)
         probabilities, ids = (own + added).topk(k)
-        n, length, _ = seen.shape
-        # Each candidate sees the rows before it and itself.
+        n, length, _ = hidden.shape
+        # Each candidate attends to the row before it and to itself.
         itself = torch.eye(k, dtype=torch.bool, device=ids.device)
-        sees = torch.cat([itself.new_ones(k, length), itself], 1).expand(n, 1, -1, -1)
-        mask = torch.zeros(sees.shape, dtype=seen.dtype, device=ids.device).masked_fill(
-            ~sees, torch.finfo(seen.dtype).min
+        visible = torch.cat([itself.new_ones(k, length), itself], 1).expand(n, 1, -1, -1)
+        mask = torch.zeros(visible.shape, dtype=hidden.dtype, device=ids.device).masked_fill(
+            ~visible, torch.finfo(hidden.dtype).min
         )
         output = self.model.transformer(
             input_ids=ids,
@@ -101,9 +101,9 @@ class GPT2(LanguageModel):
             use_cache=True,
         )
         after = output.last_hidden_state
-        self._ahead.append(_Ahead(wanted, output.past_key_values, seen, ids, after))
+        self._ahead.append(_Lookahead(wanted, output.past_key_values, hidden, ids, after))
         unit = torch.nn.functional.normalize
-        penalties = (unit(after.float(), dim=-1) @ unit(seen.float(), dim=-1).transpose(1, 2)).amax(-1)
+        penalties = (unit(after.float(), dim=-1) @ unit(hidden.float(), dim=-1).transpose(1, 2)).amax(-1)
         found = (ids, probabilities, added.gather(1, ids), penalties, alone, alone_probabilities)
         return Proposal(*(part.cpu() for part in found))
 
@@ -132,13 +132,13 @@ class GPT2(LanguageModel):
                 return None
             chosen.append((place, candidates[place].index(row[-1])))
         at, winner = torch.tensor(chosen, device=ahead.ids.device).unbind(1)
-        length = ahead.seen.shape[1]
+        length = ahead.hidden.shape[1]
         for layer in ahead.cache.layers:
             layer.keys, layer.values = (
                 torch.cat([part[at, :, :length], part[at, :, length + winner][:, :, None]], 2)
                 for part in (layer.keys, layer.values)
             )
-        return ahead.cache, torch.cat([ahead.seen[at], ahead.next[at, winner][:, None]], 1)
+        return ahead.cache, torch.cat([ahead.hidden[at], ahead.next[at, winner][:, None]], 1)
 
     def sample(
         self, n: int, top_k: int = 0, top_p: float = 1.0, temperature: float = 1.0, length: int = 32, seed: int = 0

@@ -39,12 +39,12 @@ class GroupViT(TransformersPair, Segmenter):
         pixels = self.processor.image_processor(
             image, size={"height": side, "width": side}, do_center_crop=False, return_tensors="pt"
         )["pixel_values"].to(self.model.device, self.model.dtype)
-        seen = self.model.vision_model(pixels, output_attentions=True)
-        share, *later = (stage[0].mT.float() for stage in seen.attentions)  # each [what is grouped, groups]
+        outputs = self.model.vision_model(pixels, output_attentions=True)
+        share, *later = (stage[0].mT.float() for stage in outputs.attentions)  # each [what is grouped, groups]
         for stage in later:
             share = share @ stage
         rows = side // self.model.config.vision_config.patch_size
-        groups = unit(self.model.visual_projection(seen.last_hidden_state[0]))
+        groups = unit(self.model.visual_projection(outputs.last_hidden_state[0]))
         return {"groups": groups, "share": share.mT.unflatten(-1, (rows, rows)).cpu().contiguous()}
 
     def segment(self, encoding: Mapping[str, Tensor], prompts: Sequence[str]) -> dict[str, Tensor]:

@@ -4,36 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PIL.Image import Image
 
 from core.errors import UserError
 from core.models.abilities import Refiner
 from core.models.family import Family, Spec, register
-from core.models.loading import from_folder, weight_bytes
+from core.models.layers.transformers_model import TransformersModel
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 
-class SAM(Refiner):
+class SAM(TransformersModel, Refiner):
     """SamModel. Only its image encoder, where the time goes, runs in half precision: places in a large picture do not
     fit into eight bits."""
 
-    def __init__(self, model: Any, processor: Any) -> None:
-        self.model = model
-        self.processor = processor
+    model_class = "SamModel"
 
     @classmethod
-    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> SAM:
+    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TransformersModel:
         import torch
-        from transformers import AutoProcessor, SamModel
 
-        model = from_folder(SamModel, path, torch.float32).to(device).eval()
-        model.vision_encoder.to(dtype)
-        return cls(model, AutoProcessor.from_pretrained(path, backend="pil", local_files_only=True))
+        adapter = super().load(path, device, torch.float32)
+        assert isinstance(adapter, SAM)
+        adapter.model.vision_encoder.to(dtype)
+        return adapter
 
     @classmethod
     def program(cls, model_id: str) -> str:
@@ -41,19 +39,15 @@ class SAM(Refiner):
         leaves `logits` [h, w]."""
         return PROGRAM.replace("{model_id}", model_id)
 
-    @property
-    def nbytes(self) -> int:
-        return weight_bytes(self.model)
-
     def encode_image(self, image: Image) -> dict[str, Tensor]:
         """`image_embeddings` [d, rows, columns]; `original_size` and `reshaped_input_size`, each (height, width): of
-        the picture, and of what is seen of it, its longer side 1024 in the published one and the rest padding."""
-        seen = self.processor.image_processor(image, return_tensors="pt")
-        pixels = seen["pixel_values"].to(self.model.device, self.model.vision_encoder.dtype)
+        the picture, and of the model's input, its longer side 1024 in the published one and the rest padding."""
+        inputs = self.processor.image_processor(image, return_tensors="pt")
+        pixels = inputs["pixel_values"].to(self.model.device, self.model.vision_encoder.dtype)
         return {
             "image_embeddings": self.model.get_image_embeddings(pixels)[0].float().cpu(),
-            "original_size": seen["original_sizes"][0],
-            "reshaped_input_size": seen["reshaped_input_sizes"][0],
+            "original_size": inputs["original_sizes"][0],
+            "reshaped_input_size": inputs["reshaped_input_sizes"][0],
         }
 
     def refine(
@@ -62,21 +56,21 @@ class SAM(Refiner):
         points: Sequence[tuple[float, float, bool]],
         box: tuple[float, float, float, float] | None,
     ) -> Tensor:
-        """Of the three masks that it draws, the one it thinks best; as large as what it sees of the picture, which is
-        the whole at its own aspect, the longer side 1024 in the published one. Raises UserError without point and box."""
+        """Of the three masks that it draws, the one with the highest predicted IoU; as large as the model's input without
+        its padding: the whole picture at its own aspect, the longer side 1024 in the published one. Raises UserError without point and box."""
         import torch
 
         if not points and box is None:
             raise UserError("Click on the object or draw a box around it first.")
-        device, asked = self.model.device, {}
+        device, prompts = self.model.device, {}
         scale = (encoding["reshaped_input_size"] / encoding["original_size"]).flip(0)  # of (x, y)
         if points:
-            asked["input_points"] = torch.tensor([[[point[:2] for point in points]]]) * scale  # [1, 1, n, 2]
-            asked["input_labels"] = torch.tensor([[[int(point[2]) for point in points]]])  # [1, 1, n]
+            prompts["input_points"] = torch.tensor([[[point[:2] for point in points]]]) * scale  # [1, 1, n, 2]
+            prompts["input_labels"] = torch.tensor([[[int(point[2]) for point in points]]])  # [1, 1, n]
         if box is not None:
-            asked["input_boxes"] = torch.tensor([[box]]) * scale.repeat(2)  # [1, 1, 4]
-        seen = encoding["image_embeddings"][None].to(device)
-        outputs = self.model(image_embeddings=seen, **{name: value.to(device) for name, value in asked.items()})
+            prompts["input_boxes"] = torch.tensor([[box]]) * scale.repeat(2)  # [1, 1, 4]
+        embeddings = encoding["image_embeddings"][None].to(device)
+        outputs = self.model(image_embeddings=embeddings, **{name: value.to(device) for name, value in prompts.items()})
         best = outputs.pred_masks[:, :, outputs.iou_scores[0, 0].argmax()].float().cpu()  # [1, 1, h / 4, w / 4]
         size = encoding["reshaped_input_size"][None]
         return self.processor.post_process_masks(best[None], size, size, binarize=False)[0][0, 0]  # type: ignore[no-any-return]
@@ -94,7 +88,7 @@ inputs = processor(
     input_boxes=[[list(box)]] if box else None,
     return_tensors="pt",
 )
-size = inputs.pop("reshaped_input_sizes")  # what the model sees of the picture; for the picture's own pixels,
+size = inputs.pop("reshaped_input_sizes")  # of the model's input; for the picture's own pixels,
 inputs.pop("original_sizes")  # give post_process_masks these first
 with torch.inference_mode():
     outputs = model(**inputs)

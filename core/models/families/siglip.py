@@ -12,14 +12,14 @@ from core.models.layers.dual_encoder import TransformersPair
 
 
 class SigLIP(TransformersPair):
-    """Trained on lower-cased text, padded to 64 tokens that the text tower sees: there is no mask."""
+    """Trained on lower-cased text, padded to 64 tokens to which the text tower attends: there is no mask."""
 
     model_class = "SiglipModel"
     text_options: ClassVar[dict[str, Any]] = {"padding": "max_length", "max_length": 64, "truncation": True}
     embed_lines = """\
 lower = [text.lower() for text in texts]
 inputs = processor(text=lower, images=images, return_tensors="pt", {text_options})
-with torch.inference_mode():  # no attention_mask: the model was trained to see the padding
+with torch.inference_mode():  # no attention_mask: the model was trained to attend to the padding
     outputs = model(input_ids=inputs["input_ids"], pixel_values=inputs["pixel_values"])
 image_embeds, text_embeds = outputs.image_embeds, outputs.text_embeds"""
     scale_line = "scale, bias = model.logit_scale.exp().item(), model.logit_bias.item()"

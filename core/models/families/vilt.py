@@ -3,52 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Image
 
 from core.errors import UserError
-from core.models.abilities import AttentiveAnswerer, Relevance
+from core.models.abilities import AttentiveAnswerer, Attribution
 from core.models.family import Family, Spec, register
-from core.models.layers.attribution import shuffled_copy, single_stream_relevance, word_maps
-from core.models.layers.top_answers import likeliest
-from core.models.loading import from_folder, weight_bytes
+from core.models.layers.attribution import shuffled_copy, single_stream_attribution, word_maps
+from core.models.layers.top_answers import top_answers
+from core.models.layers.transformers_model import TransformersModel
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 
-class ViLT(AttentiveAnswerer):
+class ViLT(TransformersModel, AttentiveAnswerer):
     """ViltForQuestionAnswering. Its head was trained with one sigmoid for each answer; as confidences it shows the
     softmax over them, which has the same order."""
 
-    def __init__(self, model: Any, processor: Any) -> None:
-        self.model = model
-        self.processor = processor
-
-    @classmethod
-    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> ViLT:
-        from transformers import AutoProcessor, ViltForQuestionAnswering
-
-        model = from_folder(ViltForQuestionAnswering, path, dtype).to(device).eval()
-        return cls(model, AutoProcessor.from_pretrained(path, backend="pil", local_files_only=True))
+    model_class = "ViltForQuestionAnswering"
 
     @classmethod
     def answer_program(cls, model_id: str) -> str:
         return PROGRAM.replace("{model_id}", model_id)
-
-    @property
-    def nbytes(self) -> int:
-        return weight_bytes(self.model)
 
     def encode_image(self, image: Image) -> dict[str, Tensor]:
         """`pixel_values` [1, 3, h, w]; `image_embeds` [1, 1 + patches, d], a [CLS] and the patches, row by row."""
         processor = self.processor.image_processor
         longest = 1333 / 800 * processor.size["shortest_edge"]  # the other side is scaled with it, to whole patches
         if longest * min(image.size) / max(image.size) < processor.size_divisor:
-            raise UserError("This picture is too thin for ViLT, which would see less than a row of it. Cut it shorter.")
+            raise UserError(
+                "This picture is too thin for ViLT: scaled to its input size it has less than one row of patches. Cut it shorter."
+            )
         pixel_values = processor(image, return_tensors="pt")["pixel_values"]
         return {"pixel_values": pixel_values, "image_embeds": self.patches(self.model, pixel_values).float().cpu()}
 
@@ -81,8 +68,8 @@ class ViLT(AttentiveAnswerer):
 
         many = image_embeds.to(model.device, model.dtype).expand(len(tokens["input_ids"]), -1, -1)
         inputs = {name: value for name, value in tokens.items() if name != "offset_mapping"}
-        seen = torch.ones(many.shape[:2], dtype=torch.long, device=model.device)
-        return model(**inputs, image_embeds=many, pixel_mask=seen, **options)
+        pixel_mask = torch.ones(many.shape[:2], dtype=torch.long, device=model.device)
+        return model(**inputs, image_embeds=many, pixel_mask=pixel_mask, **options)
 
     def logits(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> Tensor:
         """[n, answers], all questions in one batch."""
@@ -91,10 +78,10 @@ class ViLT(AttentiveAnswerer):
     def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
         if not questions:
             return []
-        return [likeliest(row, self.model.config.id2label) for row in self.logits(encoding, questions)]
+        return [top_answers(row, self.model.config.id2label) for row in self.logits(encoding, questions)]
 
-    def relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
-        """The shuffled copy is asked about the same answer, the first one of the model as it is."""
+    def attribution(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Attribution:
+        """The shuffled copy's is of the same answer, the first one of the model as it is."""
         import torch
 
         answer = int(self.logits(encoding, [question]).argmax())
@@ -104,10 +91,10 @@ class ViLT(AttentiveAnswerer):
             embeds = self.patches(model, pixel_values) if shuffled else encoding["image_embeds"].clone()
             tokens = self.tokens([question])
             outputs = self.run(model, embeds.detach().requires_grad_(), tokens, output_attentions=True)
-            relevance = single_stream_relevance(outputs.logits[0, answer], outputs.attentions)
+            found = single_stream_attribution(outputs.logits[0, answer], outputs.attentions)
         side = model.config.patch_size
         grid = pixel_values.shape[-2] // side, pixel_values.shape[-1] // side
-        return word_maps(relevance, question, tokens["offset_mapping"][0].tolist(), grid)
+        return word_maps(found, question, tokens["offset_mapping"][0].tolist(), grid)
 
 
 PROGRAM = """\

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.models.abilities import AttentiveCaptioner, Relevance
+from core.models.abilities import AttentiveCaptioner, Attribution
 from core.models.family import Family, Spec, register
-from core.models.layers.beam_search import BEAMS, CAPTION_TOKENS, SHOWN, PictureWriter, beam_texts, sum_lines
+from core.models.layers.beam_search import BEAMS, CAPTION_TOKENS, ImageToText, beam_lines, beam_texts
 from core.models.loading import from_folder
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class EncoderDecoder(PictureWriter, AttentiveCaptioner):
+class EncoderDecoder(ImageToText, AttentiveCaptioner):
     model_class = "VisionEncoderDecoderModel"
-    eyes = "encoder"
+    tower_name = "encoder"
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> EncoderDecoder:
@@ -38,12 +38,12 @@ class EncoderDecoder(PictureWriter, AttentiveCaptioner):
     def caption(self, encoding: Mapping[str, Tensor]) -> dict[str, float]:
         from transformers.modeling_outputs import BaseModelOutput
 
-        seen = encoding["image_features"].to(self.model.device, self.model.dtype)
-        outputs = BaseModelOutput(last_hidden_state=seen)
+        features = encoding["image_features"].to(self.model.device, self.model.dtype)
+        outputs = BaseModelOutput(last_hidden_state=features)
         written = self.model.generate(encoder_outputs=outputs, max_new_tokens=CAPTION_TOKENS, **BEAMS)
         return beam_texts(self.tokenizer, written, prompt=1)
 
-    def attention(self, encoding: Mapping[str, Tensor], caption: str) -> Relevance:
+    def attention(self, encoding: Mapping[str, Tensor], caption: str) -> Attribution:
         """The decoder's cross-attention to the patches, mean over layers and heads; class tokens are left out."""
         import torch
         from transformers.modeling_outputs import BaseModelOutput
@@ -51,16 +51,18 @@ class EncoderDecoder(PictureWriter, AttentiveCaptioner):
         from core.models.layers.attribution import without_spaces, word_maps
 
         tokens = self.tokenizer(caption, return_offsets_mapping=True)
-        seen = encoding["image_features"].to(self.model.device, self.model.dtype)
+        features = encoding["image_features"].to(self.model.device, self.model.dtype)
         start = self.model.config.decoder_start_token_id
         output = self.model(
-            encoder_outputs=BaseModelOutput(last_hidden_state=seen),
+            encoder_outputs=BaseModelOutput(last_hidden_state=features),
             decoder_input_ids=torch.tensor([[start, *tokens["input_ids"]]], device=self.model.device),
             output_attentions=True,
         )
-        looked = torch.stack(output.cross_attentions).float().mean((0, 2))[0, :-1]  # for a token, not after it
-        side = math.isqrt(seen.shape[1])
-        return word_maps(looked, caption, without_spaces(caption, tokens["offset_mapping"]), (side, side))
+        weights = (
+            torch.stack(output.cross_attentions).float().mean((0, 2))[0, :-1]
+        )  # of a token, not of what follows it
+        side = math.isqrt(features.shape[1])
+        return word_maps(weights, caption, without_spaces(caption, tokens["offset_mapping"]), (side, side))
 
 
 PROGRAM = f"""\
@@ -70,10 +72,7 @@ model = VisionEncoderDecoderModel.from_pretrained("{{model_id}}", dtype=torch.fl
 processor = AutoImageProcessor.from_pretrained("{{model_id}}", backend="pil")
 tokenizer = AutoTokenizer.from_pretrained("{{model_id}}")
 pixel_values = processor(images=image.convert("RGB"), return_tensors="pt").pixel_values
-beams = dict({SHOWN})
-written = model.generate(pixel_values=pixel_values, max_new_tokens={CAPTION_TOKENS}, **beams)
-texts = tokenizer.batch_decode(written.sequences[:, 1:], skip_special_tokens=True)
-{sum_lines("captions")}"""
+{beam_lines("captions", "pixel_values=pixel_values", CAPTION_TOKENS, decoder="tokenizer")}"""
 
 register(
     Family(

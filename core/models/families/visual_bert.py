@@ -1,63 +1,31 @@
-"""VisualBERT (Li et al., 2019, arXiv 1908.03557): BERT that reads what is seen as more words after the question.
+"""VisualBERT (Li et al., 2019, arXiv 1908.03557): BERT that reads regions of the picture as more words after the question.
 
-It has no eyes of its own: published weights expect 2048 numbers for each of a detector's regions, which `transformers`
-does not bring along. Here the cells of the embedded vision tower's last grid take their place.
+It has no vision tower of its own: published weights expect 2048 numbers for each of a detector's regions, which
+`transformers` does not bring along. Here the cells of the embedded vision tower's last grid take their place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PIL.Image import Image
-
-from core.models.abilities import Answerer
 from core.models.family import Family, Spec, register
-from core.models.layers.grid_cells import BLIND, CELLS_LINES, NUMBERS, bert_tokenizer, fitted, grid_cells, read
-from core.models.layers.top_answers import likeliest
-from core.models.layers.towers import vision_tower
-from core.models.loading import from_folder, weight_bytes
+from core.models.layers.grid_cells import CELLS_LINES, CELLS_NOTE, NUMBERS_NOTE, GridCellAnswerer
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 
-class VisualBERT(Answerer):
-    """VisualBertForQuestionAnswering. Confidences are the softmax over its answers. The vision tower stays float32."""
-
-    def __init__(self, model: Any, tokenizer: Any, eyes: Any) -> None:
-        self.model = model
-        self.tokenizer = tokenizer
-        self.eyes = eyes
-
-    @classmethod
-    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> VisualBERT:
-        from transformers import VisualBertForQuestionAnswering
-
-        model = from_folder(VisualBertForQuestionAnswering, path, dtype).to(device).eval()
-        return cls(model, bert_tokenizer(path), vision_tower().to(device).eval())
+class VisualBERT(GridCellAnswerer):
+    model_class = "VisualBertForQuestionAnswering"
+    cell_width = "visual_embedding_dim"
 
     @classmethod
     def answer_program(cls, model_id: str) -> str:
         return PROGRAM.replace("{model_id}", model_id)
 
-    @property
-    def nbytes(self) -> int:
-        return weight_bytes(self.model, self.eyes)
-
-    def encode_image(self, image: Image) -> dict[str, Tensor]:
-        """`cells` [1, h, w, visual_embedding_dim]."""
-        return {"cells": fitted(grid_cells(self.eyes, image), self.model.config.visual_embedding_dim)}
-
-    def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
-        if not questions:
-            return []
-        inputs = read(self.tokenizer, questions, self.model)
-        seen = encoding["cells"].flatten(1, 2).to(self.model.device, self.model.dtype).expand(len(questions), -1, -1)
-        logits = self.model(**inputs, visual_embeds=seen).logits.float().cpu()
-        return [likeliest(row, self.model.config.id2label) for row in logits]
+    def logits(self, cells: Tensor, inputs: Any) -> Tensor:
+        visual = self.for_each(cells.flatten(1, 2), len(inputs["input_ids"]))
+        return self.model(**inputs, visual_embeds=visual).logits  # type: ignore[no-any-return]
 
 
 PROGRAM = f"""\
@@ -88,7 +56,7 @@ register(
                 "not stated",
                 456,
                 "Li et al., 2019, arXiv 1908.03557",
-                f"{BLIND}; {NUMBERS}; its safetensors are only there if the hub has converted them",
+                f"{CELLS_NOTE}; {NUMBERS_NOTE}; its safetensors are only there if the hub has converted them",
             ),
         ),
     )

@@ -1,7 +1,7 @@
 """ASIF (Norelli et al., arXiv 2210.01738): two encoders that never met, joined by a list of anchor pairs.
 
-An image is described by how similar it is to each anchor's image, a text by how similar it is to each
-anchor's text; the two descriptions can be compared, because they count the same anchors.
+An image is described by its similarities to the anchors' images, a text by those to the anchors' texts; the two
+descriptions can be compared, because both are over the same anchors.
 """
 
 from __future__ import annotations
@@ -32,3 +32,14 @@ def sharpen(similarities: Tensor, k: int = K, p: float = P) -> Tensor:
     values, indices = similarities.topk(min(k, similarities.shape[1]), dim=1)
     sparse = torch.zeros_like(similarities).scatter_(1, indices, values**p)
     return torch.nn.functional.normalize(sparse, dim=1)
+
+
+def adapted(vectors: Tensor, anchors: Tensor, added: Tensor | None = None) -> Tensor:
+    """Relative representations plus a linear map `added` [d, anchors] of the vectors themselves, which may be learned:
+    [n, d] and [anchors, d] of unit norm -> [n, anchors], unit norm."""
+    import torch
+
+    representation = relative(vectors, anchors)
+    if added is None:
+        return representation
+    return torch.nn.functional.normalize(representation + vectors @ added, dim=1)

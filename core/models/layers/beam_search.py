@@ -1,17 +1,15 @@
-"""What the families that write about a picture share: one look at it, then beam search, whose beams become texts."""
+"""What the families that write about a picture share: it is encoded once, then beam search writes, and its beams become texts."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from PIL.Image import Image
 
 from core.models.abilities import ImageEncoder
-from core.models.loading import from_folder, weight_bytes
+from core.models.layers.transformers_model import TransformersModel
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 # Beam search that keeps five texts. Without a length penalty a beam's score is its sequence's log-probability.
@@ -24,42 +22,29 @@ BEAMS = {
     "return_dict_in_generate": True,
     "output_scores": True,
 }
-SHOWN = ", ".join(f"{name}={value!r}" for name, value in BEAMS.items())
+BEAM_ARGUMENTS = ", ".join(f"{name}={value!r}" for name, value in BEAMS.items())  # as a program writes them
 ANSWER_TOKENS = 10
 CAPTION_TOKENS = 30  # COCO's captions have about eleven words
 
 
-class PictureWriter(ImageEncoder):
-    """A model of `transformers` with a vision tower, which `eyes` names, and a decoder that reads what it saw. Its
-    confidences are the five beams' probabilities, scaled to add up to one: texts that no beam reached do not count."""
+class ImageToText(TransformersModel, ImageEncoder):
+    """A model of `transformers` with a vision tower, the submodule called `tower_name`, and a decoder that reads its
+    features. Confidences are the five beams' probabilities, scaled to add up to one: texts that no beam reached do not
+    count."""
 
-    model_class: ClassVar[str]
-    eyes: ClassVar[str]
+    tower_name: ClassVar[str]
 
-    def __init__(self, model: Any, processor: Any, tokenizer: Any) -> None:
-        self.model = model
-        self.processor = processor
-        self.tokenizer = tokenizer
-        self.tower = model.get_submodule(self.eyes)
-
-    @classmethod
-    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> PictureWriter:
-        import transformers
-
-        model = from_folder(getattr(transformers, cls.model_class), path, dtype).to(device).eval()
-        processor = transformers.AutoProcessor.from_pretrained(path, backend="pil", local_files_only=True)
-        return cls(model, processor, processor.tokenizer)
-
-    @property
-    def nbytes(self) -> int:
-        return weight_bytes(self.model)
+    def __init__(self, model: Any, processor: Any, tokenizer: Any = None) -> None:
+        super().__init__(model, processor)
+        self.tokenizer = tokenizer or processor.tokenizer
+        self.vision_tower = model.get_submodule(self.tower_name)
 
     def encode_image(self, image: Image) -> dict[str, Tensor]:
         """`image_features` [1, patches, d], the vision tower's, its class token among them."""
         rgb = image.convert("RGB")  # not every processor does that
         pixels = self.processor(images=rgb, return_tensors="pt")["pixel_values"]
-        seen = self.tower(pixels.to(self.model.device, self.model.dtype)).last_hidden_state
-        return {"image_features": seen.float().cpu()}
+        features = self.vision_tower(pixels.to(self.model.device, self.model.dtype)).last_hidden_state
+        return {"image_features": features.float().cpu()}
 
 
 def beam_texts(tokenizer: Any, written: Any, prompt: int) -> dict[str, float]:
@@ -72,9 +57,13 @@ def beam_texts(tokenizer: Any, written: Any, prompt: int) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda beam: -beam[1]))
 
 
-def sum_lines(name: str) -> str:
-    """The last lines of a program that writes: its `written` and `texts` lead to the dict called `name`."""
+def beam_lines(name: str, inputs: str, new_tokens: int, prompt: str = "1", decoder: str = "processor") -> str:
+    """The last lines of a program that writes: from the arguments `inputs` of its `model` to the dict called `name`; the
+    first `prompt` tokens of a sequence are not shown."""
     return f"""\
+beams = dict({BEAM_ARGUMENTS})
+written = model.generate({inputs}, max_new_tokens={new_tokens}, **beams)
+texts = {decoder}.batch_decode(written.sequences[:, {prompt}:], skip_special_tokens=True)
 {name} = {{}}
 for text, p in zip(texts, written.sequences_scores.softmax(-1).tolist()):  # log-probabilities of five beams
     {name}[text.strip()] = {name}.get(text.strip(), 0.0) + p

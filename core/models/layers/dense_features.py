@@ -1,8 +1,8 @@
-"""What the embedded model's eyes see where: features on grids, and how much each place resembles a phrase.
+"""Where the embedded vision tower finds what: features on grids, and how much each place resembles a phrase.
 
-A place is described as a whole picture is (ASIF's relative representation, `_asif.relative`), so a phrase,
-or an example picture, can be compared with every place. Such maps are blurred and find the most telling
-part of a thing rather than all of it, so they are spread to places that look alike.
+A place is described as a whole picture is (ASIF's relative representation, `asif.relative`), so a phrase, or an example
+picture, can be compared with every place. Such maps are blurred and find the most telling part of an object rather than
+all of it, so they are spread to places that look alike.
 """
 
 from __future__ import annotations
@@ -10,73 +10,70 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image
 
 from core.models.layers.asif import relative
+from core.models.layers.towers import pixel_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-SIDES = (224, 320, 448)  # shorter side in pixels; the last one gives the grids that maps are put on
+INPUT_SIZES = (224, 320, 448)  # shorter side in pixels; the last one gives the grids that maps are put on
 DEPTHS = {"stride 8": 3, "stride 16": 5, "stride 32": 7}  # index into the tower's hidden states
 CHANNELS = {"stride 8": 40, "stride 16": 112, "stride 32": 320}
 MAPS = (
-    *(f"similarity at {side} px" for side in SIDES),
+    *(f"similarity at {size} px" for size in INPUT_SIZES),
     "mean similarity, relative to its peak",
     "spread to places that look alike",
     "spread, relative to its peak",
     "spread once more, finer, relative to its peak",
-    "similarity to anything at all",
+    "similarity to the mean anchor",
     "peak of the mean similarity",
     "similarity of the whole picture",
 )
 
 
-def pixels(image: Image.Image, side: int) -> Tensor:
-    """[1, 3, h, w]: the whole picture with this shorter side; sides are multiples of 32, at most 2 : 1."""
-    import torch
-
-    scale = side / min(image.size)
-    width, height = (round(min(n * scale, 2 * side) / 32) * 32 for n in image.size)
-    view = np.asarray(image.resize((width, height), Image.Resampling.BICUBIC), dtype=np.float32)
-    return (torch.from_numpy(view.copy()).permute(2, 0, 1)[None] - 127) / 128
+def pixels(image: Image.Image, shorter: int) -> Tensor:
+    """[1, 3, h, w] in -1..1: the whole picture with this shorter side; sides are multiples of 32, at most 2 : 1."""
+    scale = shorter / min(image.size)
+    width, height = (round(min(n * scale, 2 * shorter) / 32) * 32 for n in image.size)
+    return pixel_tensor(image.resize((width, height), Image.Resampling.BICUBIC))
 
 
-def look(tower: Any, anchors: Tensor, image: Image.Image) -> dict[str, Tensor]:
+def encode(tower: Any, anchors: Tensor, image: Image.Image) -> dict[str, Tensor]:
     """The picture's encoding, on the tower's device: `stride N` [channels, h, w]; `places S` [h, w, anchors] with
-    S in SIDES, unit norm; `whole` [anchors], the same for the mean of all places; `colours` [3, h, w] in -1..1, on the
-    grid of stride 8."""
+    S in INPUT_SIZES, unit norm; `whole` [anchors], the same for the mean of all places; `colours` [3, h, w] in -1..1, on
+    the grid of stride 8. `anchors` are [anchors, 1280], unit norm."""
     import torch
     from torch.nn.functional import avg_pool2d, normalize
 
     encoding, pooled = {}, []
-    for side in SIDES:
-        view = pixels(image, side).to(anchors.device)
-        seen = tower(view, output_hidden_states=side == SIDES[-1])
-        places = seen.last_hidden_state[0].permute(1, 2, 0)
+    for size in INPUT_SIZES:
+        view = pixels(image, size).to(anchors.device)
+        outputs = tower(view, output_hidden_states=size == INPUT_SIZES[-1])
+        places = outputs.last_hidden_state[0].permute(1, 2, 0)
         h, w, _ = places.shape
-        encoding[f"places {side}"] = relative(normalize(places.flatten(0, 1), dim=1), anchors).view(h, w, -1)
-        pooled.append(normalize(seen.pooler_output[0], dim=0))
+        encoding[f"places {size}"] = relative(normalize(places.flatten(0, 1), dim=1), anchors).view(h, w, -1)
+        pooled.append(normalize(outputs.pooler_output[0], dim=0))
     encoding["whole"] = relative(normalize(torch.stack(pooled).mean(0, keepdim=True), dim=1), anchors)[0]
     encoding["colours"] = avg_pool2d(view, 8)[0]
-    encoding |= {name: seen.hidden_states[depth][0] for name, depth in DEPTHS.items()}
+    encoding |= {name: outputs.hidden_states[depth][0] for name, depth in DEPTHS.items()}
     return encoding
 
 
-def phrase_maps(encoding: Mapping[str, Tensor], phrases: Tensor, anything: Tensor) -> Tensor:
+def phrase_maps(encoding: Mapping[str, Tensor], phrases: Tensor, mean_anchor: Tensor) -> Tensor:
     """[n, len(MAPS), h, w] on the grid of stride 16. `phrases` [n, anchors] are relative representations of texts or
-    of pictures, `anything` [anchors] the mean of those of all anchors' texts."""
+    of pictures, `mean_anchor` [anchors] the mean of those of all anchors' texts."""
     import torch
 
     grid = encoding["stride 16"].shape[1:]
-    maps = [_resize((encoding[f"places {side}"] @ phrases.T).permute(2, 0, 1), grid) for side in SIDES]
+    maps = [_resize((encoding[f"places {size}"] @ phrases.T).permute(2, 0, 1), grid) for size in INPUT_SIZES]
     mean = torch.stack(maps).mean(0)
     coarse = encoding["stride 32"]
     spread = _spread(_resize(mean, coarse.shape[1:]), coarse, power=2, times=2)
     finer = _spread(_resize(spread, grid), encoding["stride 16"], power=4, times=1)
     spread = _resize(spread, grid)
-    places = encoding[f"places {SIDES[-1]}"] @ anything
+    unspecific = encoding[f"places {INPUT_SIZES[-1]}"] @ mean_anchor
     constant = torch.ones_like(mean)
     channels = [
         *maps,
@@ -84,7 +81,7 @@ def phrase_maps(encoding: Mapping[str, Tensor], phrases: Tensor, anything: Tenso
         spread,
         to_peak(spread),
         to_peak(finer),
-        _resize(places[None], grid).expand_as(mean),
+        _resize(unspecific[None], grid).expand_as(mean),
         constant * mean.amax((1, 2), keepdim=True),
         constant * (phrases @ encoding["whole"])[:, None, None],
     ]

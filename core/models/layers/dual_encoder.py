@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from PIL.Image import Image
 
 from core.models.abilities import DualEncoder, Scale
-from core.models.loading import from_folder, unit, weight_bytes
+from core.models.layers.transformers_model import TransformersModel
+from core.models.loading import from_folder, unit
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 
-class TransformersPair(DualEncoder):
+class TransformersPair(TransformersModel, DualEncoder):
     """A contrastive model of `transformers` whose forward is scale * cosine + bias. Most families need no
     more than `model_class`; where another overrides a method, it overrides the lines of its program too."""
 
-    model_class: ClassVar[str]
     text_options: ClassVar[dict[str, Any]] = {"padding": True, "truncation": True}
     embed_lines: ClassVar[str] = """\
 inputs = processor(text=texts, images=images, return_tensors="pt", {text_options})
@@ -30,8 +30,7 @@ image_embeds, text_embeds = outputs.image_embeds, outputs.text_embeds"""
     scale_line: ClassVar[str] = "scale, bias = model.logit_scale.exp().item(), 0.0"
 
     def __init__(self, model: Any, processor: Any) -> None:
-        self.model = model
-        self.processor = processor
+        super().__init__(model, processor)
         self._scale = self.read_scale()
 
     @classmethod
@@ -60,10 +59,6 @@ processor = AutoProcessor.from_pretrained("{model_id}", backend="pil")
 {lines}
 {cls.scale_line}
 """
-
-    @property
-    def nbytes(self) -> int:
-        return weight_bytes(self.model)
 
     def embed_images(self, images: Sequence[Image]) -> Tensor:
         return unit(self.image_features(self.pixels(images)))

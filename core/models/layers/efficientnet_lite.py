@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as a `transformers` model: the embedded default's eyes.
+"""EfficientNet-Lite0 as a `transformers` model: the vision tower of the embedded default.
 
 EfficientNet (Tan & Le, arXiv 1905.11946) without squeeze-and-excitation and with ReLU6, so that it runs
 well on small machines; trained on ImageNet-1k. Fully convolutional: any side that is a multiple of 32.
@@ -18,7 +18,6 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling, ImageClass
 
 # (repeats, kernel, stride, expansion, channels out) of each stage: table 1 of the paper, as in Lite0.
 STAGES = ((1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112), (4, 5, 2, 6, 192), (1, 3, 1, 6, 320))  # fmt: skip
-MEAN, STD = 127 / 255, 128 / 255  # pixels of 0..1; the same as (x - 127) / 128 on 0..255
 
 
 class EfficientNetLiteConfig(PretrainedConfig):  # type: ignore[misc]

@@ -1,5 +1,8 @@
 """A mapping network into the frozen caption language model: what it makes of a picture stands before the caption like words that
-nobody wrote (Frozen: Tsimpoukelli et al., arXiv 2106.13884; ClipCap: Mokady et al., arXiv 2111.09734)."""
+nobody wrote (Frozen: Tsimpoukelli et al., arXiv 2106.13884; ClipCap: Mokady et al., arXiv 2111.09734).
+
+Names of submodules and parameters are those of saved checkpoints.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +33,10 @@ class MeanMapping(nn.Module):
 
 
 class Resampler(nn.Module):
-    """Flamingo's Perceiver resampler (Alayrac et al., arXiv 2204.14198, figure 5): `slots` learned queries look at the places and
-    at each other. MAPL (Mañas et al., arXiv 2210.07179) has queries of this kind, too. [n, places, CHANNELS] -> [n, slots, width].
+    """Flamingo's Perceiver resampler (Alayrac et al., arXiv 2204.14198, figure 5): `slots` learned queries attend to the places
+    and to each other. MAPL (Mañas et al., arXiv 2210.07179) has queries of this kind, too. [n, places, CHANNELS] -> [n, slots, width].
 
-    The last layer's weights on the places are there afterwards as `looks` [n, slots, places], the mean over the heads."""
+    After a call the last layer's attention to the places is in `attention` [n, slots, places], the mean over the heads."""
 
     def __init__(self, slots: int, width: int, layers: int) -> None:
         super().__init__()
@@ -48,7 +51,7 @@ class Resampler(nn.Module):
         slots = self.queries.expand(len(grid), -1, -1)
         for layer in self.layers:
             slots, weights = layer(slots, places)
-        self.looks = weights[..., : places.shape[1]].detach()
+        self.attention = weights[..., : places.shape[1]].detach()
         found: Tensor = self.out(slots)
         return found
 
@@ -65,10 +68,10 @@ class ResamplerLayer(nn.Module):
         )
 
     def forward(self, slots: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-        asking = self.norm_slots(slots)
-        read = torch.cat([self.norm_places(places), asking], 1)
-        found, weights = self.attention(asking, read, read)
-        slots = slots + found
+        queries = self.norm_slots(slots)
+        keys_values = torch.cat([self.norm_places(places), queries], 1)
+        attended, weights = self.attention(queries, keys_values, keys_values)
+        slots = slots + attended
         return slots + self.feed(slots), weights
 
 
@@ -82,44 +85,44 @@ class FrozenPrefix(CaptionNetwork):
         width = self.language.config.n_embd
         self.mapping = MeanMapping(slots, width) if mapping == "mlp" else Resampler(slots, width, layers)
 
-    def see(self, grid: Tensor) -> Tensor:
-        """[n, slots, width]"""
+    def encode(self, grid: Tensor) -> Tensor:
+        """[n, slots, width]: the prefix."""
         found: Tensor = self.mapping(grid)
         return found
 
-    def read(
-        self, seen: Tensor, ids: Tensor, cache: DynamicCache | None = None, looks: list[Tensor] | None = None
+    def logits(
+        self, encoding: Tensor, ids: Tensor, cache: DynamicCache | None = None, attentions: list[Tensor] | None = None
     ) -> Tensor:
-        slots, known = seen.shape[1], cache.get_seq_length() if cache is not None else 0
-        begun = max(0, known - slots)
-        words = self.language.transformer.wte(ids)
-        positions = torch.arange(begun, begun + ids.shape[1], device=ids.device)
-        if not known:
-            words = torch.cat([seen, words], 1)
+        slots, past = encoding.shape[1], cache.get_seq_length() if cache is not None else 0
+        words_before = max(0, past - slots)
+        inputs = self.language.transformer.wte(ids)
+        positions = torch.arange(words_before, words_before + ids.shape[1], device=ids.device)
+        if not past:
+            inputs = torch.cat([encoding, inputs], 1)
             positions = torch.cat([positions.new_zeros(slots), positions])
         output: Any = self.language.transformer(
-            inputs_embeds=words,
+            inputs_embeds=inputs,
             position_ids=positions[None],
             # Without it the positions would be taken for those of several short texts.
-            attention_mask=ids.new_ones(len(ids), known + words.shape[1]),
+            attention_mask=ids.new_ones(len(ids), past + inputs.shape[1]),
             past_key_values=cache,
             use_cache=cache is not None,
-            output_attentions=looks is not None,
+            output_attentions=attentions is not None,
         )
-        if looks is not None:
-            looks += [weights[:, :, -ids.shape[1] :, :slots] for weights in output.attentions]
-        logits: Tensor = self.language.lm_head(output.last_hidden_state[:, -ids.shape[1] :])
-        return logits
+        if attentions is not None:
+            attentions += [weights[:, :, -ids.shape[1] :, :slots] for weights in output.attentions]
+        found: Tensor = self.language.lm_head(output.last_hidden_state[:, -ids.shape[1] :])
+        return found
 
-    def places(self, grid: Tensor, ids: Tensor) -> Tensor:
+    def attribution(self, grid: Tensor, ids: Tensor) -> Tensor:
         """With the resampler: the words' attention to the slots, mean over layers and heads, times the slots' attention to the
         places in the resampler's last layer. With the perceptron nothing attends to places; there it is what Grad-CAM
         (Selvaraju et al., arXiv 1610.02391) gives for the mean: how much each place adds to the word's logit, to first order,
         where it adds."""
         if isinstance(self.mapping, Resampler):
-            looks: list[Tensor] = []
-            self.read(self.see(grid), ids, looks=looks)
-            through: Tensor = torch.stack(looks).mean((0, 2)) @ self.mapping.looks
+            attentions: list[Tensor] = []
+            self.logits(self.encode(grid), ids, attentions=attentions)
+            through: Tensor = torch.stack(attentions).mean((0, 2)) @ self.mapping.attention
             return through
         with torch.inference_mode(False), torch.enable_grad():
             grid, ids = grid.clone().requires_grad_(), ids.clone()

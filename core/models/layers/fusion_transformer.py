@@ -1,8 +1,8 @@
 """The embedded question answerer: a small ViLT over the grid of the frozen vision tower (grid features serve VQA as
 well as a detector's regions: Jiang et al., arXiv 2001.03615), whose words come from the frozen text tower.
 
-Beside each patch's features stands how much it resembles what the question asks about, so that questions about things
-that no training scene held are asked in a language it knows.
+Beside each patch's features stands how much it resembles what the question asks about, so that questions about objects
+that no training scene held come in features that it was trained on.
 """
 
 from __future__ import annotations
@@ -17,20 +17,19 @@ from torch.nn import functional as F
 from transformers import PretrainedConfig, PreTrainedModel, ViltConfig, ViltForQuestionAnswering
 from transformers.modeling_outputs import SequenceClassifierOutput
 
+from core.models.layers.answer_words import ANSWERS
 from core.models.layers.dense_features import CHANNELS, MAPS
 from core.models.loading import from_folder
 
-COLOURS = ("black", "white", "grey", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")
-SIDES = ("left", "right", "top", "bottom", "middle")
-ANSWERS = ("yes", "no", *map(str, range(7)), *COLOURS, *SIDES)
-WORDS = 384  # the text tower's width
+WORD_FEATURES = 384  # the text tower's width
 # A patch is a place of stride 32: its features, then what lies in it at finer strides, unfolded.
-ABOUT_PHRASE = 4 * len(MAPS) + 16
-PATCH = CHANNELS["stride 32"] + 3 * 16 + ABOUT_PHRASE
+PHRASE_FEATURES = 4 * len(MAPS) + 16
+PATCH_FEATURES = CHANNELS["stride 32"] + 3 * 16 + PHRASE_FEATURES
+FREQUENCIES = 4  # of a place's position
 
 
-class GridReaderConfig(PretrainedConfig):  # type: ignore[misc]
-    model_type = "grid_reader"
+class FusionTransformerConfig(PretrainedConfig):  # type: ignore[misc]
+    model_type = "grid_reader"  # as saved checkpoints say
 
     def __init__(self, hidden_size: int = 128, layers: int = 3, heads: int = 4, **kwargs: Any) -> None:
         self.hidden_size, self.layers, self.heads = hidden_size, layers, heads
@@ -38,14 +37,17 @@ class GridReaderConfig(PretrainedConfig):  # type: ignore[misc]
         super().__init__(**kwargs)
 
 
-class GridReader(PreTrainedModel):  # type: ignore[misc]
-    """words [n, length, WORDS] with mask [n, length]; patches [n, h, w, PATCH] -> logits [n, answers]: those of ANSWERS, and those
-    that a reader trained further learned beside them."""
+class FusionTransformer(PreTrainedModel):  # type: ignore[misc]
+    """words [n, length, WORD_FEATURES] with mask [n, length]; patches [n, h, w, PATCH_FEATURES] -> logits [n, answers]: those
+    of ANSWERS, and those that one trained further learned beside them.
 
-    config_class = GridReaderConfig
+    Checkpoints saved before it had this name say "GridReader".
+    """
+
+    config_class = FusionTransformerConfig
     base_model_prefix = "grid_reader"
 
-    def __init__(self, config: GridReaderConfig) -> None:
+    def __init__(self, config: FusionTransformerConfig) -> None:
         super().__init__(config)
         width = config.hidden_size
         vilt = ViltConfig(
@@ -58,13 +60,14 @@ class GridReader(PreTrainedModel):  # type: ignore[misc]
             image_size=32,
             patch_size=32,
             hidden_dropout_prob=0.1,
-            attn_implementation="eager",  # its weights are what relevance is read from
+            attn_implementation="eager",  # the only one that gives its weights, which attribution needs
             id2label=config.id2label,
         )
         self.vilt = ViltForQuestionAnswering(vilt)
-        self.words = nn.Linear(WORDS, width)
+        self.words = nn.Linear(WORD_FEATURES, width)
         self.scale = nn.LayerNorm(CHANNELS["stride 32"])
-        self.patches = nn.Sequential(nn.Linear(PATCH + 4 * FREQUENCIES, width), nn.GELU(), nn.Linear(width, width))
+        inside = PATCH_FEATURES + 4 * FREQUENCIES
+        self.patches = nn.Sequential(nn.Linear(inside, width), nn.GELU(), nn.Linear(width, width))
         self.post_init()
 
     def forward(self, words: Tensor, mask: Tensor, patches: Tensor, **options: Any) -> SequenceClassifierOutput:
@@ -72,10 +75,10 @@ class GridReader(PreTrainedModel):  # type: ignore[misc]
 
     def inputs(self, words: Tensor, mask: Tensor, patches: Tensor) -> dict[str, Tensor]:
         """The transformer's arguments: words and patches as vectors of its width, and which of them are there."""
-        seen = CHANNELS["stride 32"]
+        visual = CHANNELS["stride 32"]
         n, height, width, _ = patches.shape
         where = positions(height, width).to(patches).expand(n, -1, -1, -1)
-        tokens = self.patches(torch.cat([self.scale(patches[..., :seen]), patches[..., seen:], where], -1))
+        tokens = self.patches(torch.cat([self.scale(patches[..., :visual]), patches[..., visual:], where], -1))
         tokens = tokens.flatten(1, 2)
         return {
             "inputs_embeds": self.words(words),
@@ -85,21 +88,21 @@ class GridReader(PreTrainedModel):  # type: ignore[misc]
         }
 
 
-def shipped(folder: Path) -> GridReader:
-    """The reader in a folder, in float32, with weights that relevance and training can have gradients of."""
+def load_fusion_transformer(folder: Path) -> FusionTransformer:
+    """In float32, with weights that attribution and training can have gradients of. Raises UserError as `from_folder`."""
     with torch.inference_mode(False):
-        reader: GridReader = from_folder(GridReader, folder, torch.float32)
-    reader.eval()
-    return reader
+        model: FusionTransformer = from_folder(FusionTransformer, folder, torch.float32)
+    model.eval()
+    return model
 
 
-def widened(reader: GridReader, answers: Sequence[str]) -> GridReader:
-    """The same reader with further `answers`, to which it gives no more than to the least likely one so far."""
-    old = list(reader.config.id2label.values())
-    config = GridReaderConfig(
-        reader.config.hidden_size, reader.config.layers, reader.config.heads, id2label=dict(enumerate([*old, *answers]))
+def with_answers(model: FusionTransformer, answers: Sequence[str]) -> FusionTransformer:
+    """The same model with further `answers`, to which it gives no more than to the least likely one so far."""
+    old = list(model.config.id2label.values())
+    config = FusionTransformerConfig(
+        model.config.hidden_size, model.config.layers, model.config.heads, id2label=dict(enumerate([*old, *answers]))
     )
-    wider, weights = GridReader(config), reader.state_dict()
+    wider, weights = FusionTransformer(config), model.state_dict()
     wider.eval()
     last = "vilt.classifier.3"
     rows, bias = weights[f"{last}.weight"], weights[f"{last}.bias"]
@@ -107,9 +110,6 @@ def widened(reader: GridReader, answers: Sequence[str]) -> GridReader:
     weights[f"{last}.bias"] = torch.cat([bias, bias.min().expand(len(answers))])
     wider.load_state_dict(weights)
     return wider
-
-
-FREQUENCIES = 4
 
 
 def positions(height: int, width: int) -> Tensor:
@@ -122,16 +122,16 @@ def positions(height: int, width: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], -1)
 
 
-def patches(encoding: Mapping[str, Tensor], maps: Tensor, probabilities: Tensor) -> Tensor:
-    """[n, h, w, PATCH] for n phrases of one picture: `maps` [n, len(MAPS), 2h, 2w] of `phrase_maps` and the decoder's
-    `probabilities` [n, 4h, 4w]."""
+def patch_features(encoding: Mapping[str, Tensor], maps: Tensor, probabilities: Tensor) -> Tensor:
+    """[n, h, w, PATCH_FEATURES] for n phrases of one picture: `maps` [n, len(MAPS), 2h, 2w] of `phrase_maps` and the mask
+    decoder's `probabilities` [n, 4h, 4w]."""
     n = len(maps)
-    seen = encoding["stride 32"].permute(1, 2, 0).expand(n, -1, -1, -1)
+    visual = encoding["stride 32"].permute(1, 2, 0).expand(n, -1, -1, -1)
     colours = F.pixel_unshuffle(encoding["colours"][None], 4).permute(0, 2, 3, 1).expand(n, -1, -1, -1)
-    return torch.cat([seen, colours, about_phrase(maps, probabilities)], -1)
+    return torch.cat([visual, colours, phrase_features(maps, probabilities)], -1)
 
 
-def about_phrase(maps: Tensor, probabilities: Tensor) -> Tensor:
-    """The last ABOUT_PHRASE of a patch's numbers, [n, h, w, ABOUT_PHRASE]."""
+def phrase_features(maps: Tensor, probabilities: Tensor) -> Tensor:
+    """The last PHRASE_FEATURES of a patch's numbers, [n, h, w, PHRASE_FEATURES]."""
     folded = [F.pixel_unshuffle(maps, 2), F.pixel_unshuffle(probabilities[:, None], 4)]
     return torch.cat(folded, 1).permute(0, 2, 3, 1)

@@ -1,5 +1,5 @@
-"""What the captioners have in common that are trained here: the frozen vision tower's grid of one look, a language model that
-reads something of it, and the writing of captions word by word."""
+"""What the captioners have in common that are trained here: the frozen vision tower's grid of features, a language model that
+reads something of it, and beam search."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -19,6 +18,7 @@ from transformers import AutoTokenizer, DynamicCache, GPT2LMHeadModel
 from core.assets import CAPTIONER_FOLDER
 from core.errors import UserError
 from core.models.layers.beam_search import CAPTION_TOKENS
+from core.models.layers.towers import pixel_tensor
 from core.models.loading import from_folder, hide_progress
 
 VIEW, GRID, CHANNELS = 288, 9, 1280  # pixels to a side, places to a side, features of a place
@@ -26,15 +26,14 @@ IGNORED = -100  # a place in a batch of tokens where there is none
 
 
 def grid_features(tower: Any, image: Image.Image) -> Tensor:
-    """[GRID * GRID, CHANNELS], row by row: the whole picture, made square, as the tower sees it at stride 32."""
-    view = np.asarray(image.convert("RGB").resize((VIEW, VIEW), Image.Resampling.BICUBIC), dtype=np.float32)
-    pixels = (torch.from_numpy(view).permute(2, 0, 1)[None] - 127) / 128
-    seen: Tensor = tower(pixels.to(next(tower.parameters()).device)).last_hidden_state
-    return seen[0].flatten(1).T
+    """[GRID * GRID, CHANNELS], row by row: the tower's features at stride 32 of the whole picture, made square."""
+    pixels = pixel_tensor(image.convert("RGB").resize((VIEW, VIEW), Image.Resampling.BICUBIC))
+    features: Tensor = tower(pixels.to(next(tower.parameters()).device)).last_hidden_state
+    return features[0].flatten(1).T
 
 
 def caption_language() -> GPT2LMHeadModel:
-    """The caption language model, frozen. Attention is computed in the plain way, because its weights are shown."""
+    """The caption language model, frozen. Its attention is eager, the only one that gives its weights."""
     hide_progress()
     with torch.inference_mode(False):
         language = from_folder(GPT2LMHeadModel, CAPTIONER_FOLDER, torch.float32)
@@ -57,22 +56,22 @@ class CaptionNetwork(nn.Module, ABC):
         self.settings = settings
 
     @abstractmethod
-    def see(self, grid: Tensor) -> Tensor:
+    def encode(self, grid: Tensor) -> Tensor:
         """[n, ...]: all that the language model will read of the pictures."""
 
     @abstractmethod
-    def read(
-        self, seen: Tensor, ids: Tensor, cache: DynamicCache | None = None, looks: list[Tensor] | None = None
+    def logits(
+        self, encoding: Tensor, ids: Tensor, cache: DynamicCache | None = None, attentions: list[Tensor] | None = None
     ) -> Tensor:
-        """Logits [n, length, vocabulary] of the token after each of `ids`; with a `cache` that holds those before them, and
-        grows. `looks` takes the weights of each layer with which a token read what was seen, [n, heads, length, what]."""
+        """[n, length, vocabulary] of the token after each of `ids`; with a `cache` that holds those before them, and grows.
+        To `attentions` are added each layer's weights from the tokens to the encoding, [n, heads, length, what]."""
 
     @abstractmethod
-    def places(self, grid: Tensor, ids: Tensor) -> Tensor:
-        """[n, length, GRID * GRID]: where the network looked for the token after each of `ids`."""
+    def attribution(self, grid: Tensor, ids: Tensor) -> Tensor:
+        """[n, length, GRID * GRID], 0 or more: how much each place went into the token after each of `ids`."""
 
     def forward(self, grid: Tensor, ids: Tensor) -> Tensor:
-        return self.read(self.see(grid), ids)
+        return self.logits(self.encode(grid), ids)
 
     def trained(self) -> dict[str, Tensor]:
         """By name, without what is frozen and comes with the app."""
@@ -109,17 +108,17 @@ def load_network(kinds: Sequence[type[CaptionNetwork]], folder: Path) -> Caption
 
 
 @torch.no_grad()
-def write(network: CaptionNetwork, grid: Tensor, beams: int = 1) -> list[list[tuple[list[int], float]]]:
+def beam_search(network: CaptionNetwork, grid: Tensor, beams: int = 1) -> list[list[tuple[list[int], float]]]:
     """For each of n grids `beams` captions, likeliest first: their tokens, and the sum of these' log-probabilities. One beam is
     the greedy caption. A caption has at least one token and at most CAPTION_TOKENS."""
     n, end = len(grid), int(network.language.config.eos_token_id)
-    seen = network.see(grid).repeat_interleave(beams, 0)
+    encoding = network.encode(grid).repeat_interleave(beams, 0)
     ids = torch.full((n * beams, 1), end, device=grid.device)
     scores = torch.tensor([0.0] + [float("-inf")] * (beams - 1), device=grid.device).repeat(n, 1)  # first all are alike
     first, done = torch.arange(n, device=grid.device)[:, None] * beams, torch.zeros_like(ids[:, 0], dtype=torch.bool)
     cache = DynamicCache(config=network.language.config)
     for step in range(CAPTION_TOKENS):
-        log = network.read(seen, ids[:, -1:], cache)[:, -1].float().log_softmax(-1)
+        log = network.logits(encoding, ids[:, -1:], cache)[:, -1].float().log_softmax(-1)
         if step == 0:
             log[:, end] = float("-inf")
         log[done] = float("-inf")  # after its end a caption only goes on ending

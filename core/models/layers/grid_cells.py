@@ -1,21 +1,77 @@
-"""Grid cells of the built-in vision tower, for models that were published without a vision tower of their own and expect a
-detector's regions."""
+"""Question answering by models that were published without a vision tower of their own and expect a detector's regions: grid
+cells of the embedded vision tower take their place."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from PIL.Image import Image
 
-from core.models.layers.towers import text_folder, views
+from core.models.abilities import Answerer
+from core.models.layers.top_answers import top_answers
+from core.models.layers.towers import text_folder, views, vision_tower
+from core.models.loading import from_folder, weight_bytes
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
-BLIND = "sees grid cells of EfficientNet-Lite0 where it was trained with a detector's regions, so its published weights answer poorly"
-NUMBERS = "names its answers by number only, because the checkpoint has no words for them"
+CELLS_NOTE = "gets grid cells of EfficientNet-Lite0 where it was trained with a detector's regions, so its published weights answer poorly"
+NUMBERS_NOTE = "names its answers by number only, because the checkpoint has no words for them"
+
+
+class GridCellAnswerer(Answerer):
+    """A model of `transformers` and a BERT tokenizer. Confidences are the softmax over its answers. The vision tower stays
+    float32. `model_class` is the model's name, `cell_width` that of its setting for the width of a region's features."""
+
+    model_class: ClassVar[str]
+    cell_width: ClassVar[str]
+
+    def __init__(self, model: Any, tokenizer: Any, tower: Any) -> None:
+        self.model, self.tokenizer, self.vision_tower = model, tokenizer, tower
+
+    @classmethod
+    def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> GridCellAnswerer:
+        import transformers
+
+        model = from_folder(getattr(transformers, cls.model_class), path, dtype).to(device).eval()
+        return cls(model, bert_tokenizer(path), vision_tower().to(device).eval())
+
+    @property
+    def nbytes(self) -> int:
+        return weight_bytes(self.model, self.vision_tower)
+
+    def encode_image(self, image: Image) -> dict[str, Tensor]:
+        """`cells` [1, h, w, the model's width]: the tower's features, followed by zeros."""
+        from torch.nn.functional import pad
+
+        cells = grid_cells(self.vision_tower, image)
+        return {"cells": pad(cells, (0, getattr(self.model.config, self.cell_width) - cells.shape[-1]))}
+
+    def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
+        """All questions in one batch, cut to what the model reads."""
+        if not questions:
+            return []
+        longest = self.model.config.max_position_embeddings
+        options = {"padding": True, "truncation": True, "max_length": longest, "return_tensors": "pt"}
+        logits = self.logits(encoding["cells"], self.tokenizer(list(questions), **options).to(self.model.device))
+        return [top_answers(row, self.names(len(row))) for row in logits.float().cpu()]
+
+    @abstractmethod
+    def logits(self, cells: Tensor, inputs: Any) -> Tensor:
+        """[n, answers] of one picture's cells [1, h, w, width] and the tokens of n questions."""
+
+    def for_each(self, features: Tensor, questions: int) -> Tensor:
+        """[1, regions, width] -> [questions, regions, width] on the model's device."""
+        return features.to(self.model.device, self.model.dtype).expand(questions, -1, -1)
+
+    def names(self, number: int) -> dict[int, str]:
+        """The answers in words, or where the configuration has none, by number."""
+        known: dict[int, str] = self.model.config.id2label
+        return known if len(known) == number else {n: f"LABEL_{n}" for n in range(number)}
 
 
 def grid_cells(tower: Any, image: Image) -> Tensor:
@@ -26,13 +82,6 @@ def grid_cells(tower: Any, image: Image) -> Tensor:
     return cells.permute(0, 2, 3, 1).contiguous().cpu()  # type: ignore[no-any-return]
 
 
-def fitted(cells: Tensor, width: int) -> Tensor:
-    """[..., width]: cut, or followed by zeros."""
-    from torch.nn.functional import pad
-
-    return pad(cells, (0, width - cells.shape[-1]))
-
-
 def bert_tokenizer(path: Path) -> Any:
     """The checkpoint's; where it has none, that of the embedded text tower: BERT's own words, with the same numbers."""
     from transformers import AutoTokenizer
@@ -41,14 +90,7 @@ def bert_tokenizer(path: Path) -> Any:
     return AutoTokenizer.from_pretrained(path if own else text_folder(), local_files_only=True)
 
 
-def read(tokenizer: Any, questions: Sequence[str], model: Any) -> Any:
-    """The questions as one batch, cut to what the model reads; each [n, length], on its device."""
-    longest = model.config.max_position_embeddings
-    options = {"padding": True, "truncation": True, "max_length": longest, "return_tensors": "pt"}
-    return tokenizer(list(questions), **options).to(model.device)
-
-
-# The first lines of each program that sees through the embedded tower: they leave `cells` [h, w, 1280].
+# The first lines of the programs: they leave `cells` [h, w, 1280].
 CELLS_LINES = """\
 from core.models.layers.towers import views, vision_tower  # EfficientNet-Lite0 as a transformers model
 

@@ -2,7 +2,7 @@
 the frozen vision tower, as CLIPSeg does (Lüddecke & Ecker, arXiv 2112.10003).
 
 It never reads the phrase, only where and how much the picture resembles it: so words that no training
-scene held work as well as those that did.
+scene held work as well as those that did. Names of submodules are those of saved checkpoints.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class MapDecoderConfig(PretrainedConfig):  # type: ignore[misc]
 
 
 class Context(nn.Module):
-    """Residual: a wide depthwise convolution looks around, two pointwise ones think."""
+    """Residual: a wide depthwise convolution, then two pointwise ones."""
 
     def __init__(self, width: int, dilation: int) -> None:
         super().__init__()
@@ -47,7 +47,10 @@ class Context(nn.Module):
 
 
 class MapDecoder(PreTrainedModel):  # type: ignore[misc]
-    """Depths of one picture or of n, with maps [n, len(MAPS), h, w] at stride 16, to logits at two strides."""
+    """Depths of one picture or of n, with maps [n, len(MAPS), h, w] at stride 16, to logits at two strides.
+
+    P(the phrase is here) = sigmoid(logit).
+    """
 
     config_class = MapDecoderConfig
     base_model_prefix = "map_decoder"
@@ -68,7 +71,7 @@ class MapDecoder(PreTrainedModel):  # type: ignore[misc]
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out")
-            if module.out_channels == 1:  # logits: begin by saying nothing
+            if module.out_channels == 1:  # logits: zero at first
                 nn.init.zeros_(module.weight)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
@@ -76,23 +79,23 @@ class MapDecoder(PreTrainedModel):  # type: ignore[misc]
     def forward(self, depths: Mapping[str, Tensor], maps: Tensor) -> dict[str, Tensor]:
         """depths: `stride N` -> [1 or n, channels, h, w]. Gives `stride 16` and `logits` (stride 8), [n, h, w]."""
 
-        def seen(name: str, size: torch.Size) -> Tensor:
+        def features(name: str, size: torch.Size) -> Tensor:
             x = self.normalise[name](self.see[name](depths[name]))
             return _resize(x, size).expand(len(maps), -1, -1, -1)
 
         size = maps.shape[2:]
-        x = torch.cat([seen("stride 16", size), seen("stride 32", size), maps * SCALE], dim=1)
+        x = torch.cat([features("stride 16", size), features("stride 32", size), maps * SCALE], dim=1)
         x = self.context(self.join(x))
         coarse: Tensor = self.coarse(x)
         size = depths["stride 8"].shape[2:]
         hints = torch.cat([coarse, maps[:, 5:7]], dim=1)
-        y = self.fine(torch.cat([_resize(x, size), seen("stride 8", size), _resize(hints, size)], dim=1))
+        y = self.fine(torch.cat([_resize(x, size), features("stride 8", size), _resize(hints, size)], dim=1))
         logits = self.out(self.finer(nn.functional.gelu(y))) + _resize(coarse, size)
         return {"stride 16": coarse[:, 0], "logits": logits[:, 0]}
 
 
-def shipped(folder: Path = SEGMENTATION_FOLDER) -> MapDecoder:
-    """The decoder that comes with the lab, or one trained further, in float32."""
+def load_mask_decoder(folder: Path = SEGMENTATION_FOLDER) -> MapDecoder:
+    """The decoder that comes with the lab, or one trained further, in float32. Raises UserError as `from_folder`."""
     decoder: MapDecoder = from_folder(MapDecoder, folder, torch.float32)
     decoder.eval()
     return decoder

@@ -1,5 +1,5 @@
-"""Texts that begin alike, through CLIP's text tower: it is causal, so the keys and values of a common beginning are
-computed once and kept for the next call, and each text adds only what follows."""
+"""Texts with a common prefix through CLIP's text tower: it is causal, so the keys and values of a prefix are computed once
+and kept for the next call, and each text adds only what follows."""
 
 from __future__ import annotations
 
@@ -10,60 +10,60 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-Past = list[tuple["Tensor", "Tensor"]]  # of each layer: keys and values [1, heads, length, d]
+KeysValues = list[tuple["Tensor", "Tensor"]]  # of each layer: keys and values [1, heads, length, d]
 Rows = Sequence[Sequence[int]]
-KEPT = 64  # beginnings that are remembered
+MAX_PREFIXES = 64  # the oldest goes first
 
 
-class Beginnings:
+class PrefixCache:
     """For one `CLIPTextTransformer`."""
 
     def __init__(self, tower: Any) -> None:
         self.tower = tower
-        self._known: deque[tuple[list[int], Past]] = deque(maxlen=KEPT)
+        self._known: deque[tuple[list[int], KeysValues]] = deque(maxlen=MAX_PREFIXES)
 
     def last_states(self, groups: Sequence[Rows]) -> Tensor:
-        """[all rows, d]: the tower's normalised state at the last token of each row. The rows of a group begin alike; all
-        groups go through the layers together."""
+        """[all rows, d]: the tower's normalised state at the last token of each row of token ids. The rows of a group have
+        a common prefix; all groups go through the layers together."""
         import torch
 
-        beginnings = [_beginning([row[:-1] for row in rows]) for rows in groups]
-        pasts = [self._read(beginning) for beginning in beginnings]
-        rests = [[row[len(b) :] for row in rows] for b, rows in zip(beginnings, groups, strict=True)]
+        prefixes = [common_prefix([row[:-1] for row in rows]) for rows in groups]
+        pasts = [self._keys_values(prefix) for prefix in prefixes]
+        rests = [[row[len(prefix) :] for row in rows] for prefix, rows in zip(prefixes, groups, strict=True)]
         longest = max(len(rest) for rows in rests for rest in rows)
         ids = [torch.tensor([[*rest, *[rest[-1]] * (longest - len(rest))] for rest in rows]) for rows in rests]
-        states, _ = self._layers(ids, pasts)
+        states, _ = self._run_layers(ids, pasts)
         last = torch.tensor([len(rest) - 1 for rows in rests for rest in rows], device=states.device)
         found: Tensor = self.tower.final_layer_norm(states[torch.arange(len(last), device=last.device), last])
         return found
 
-    def _read(self, tokens: list[int]) -> Past:
-        """Keys and values of these tokens, as far as possible those of an earlier call."""
+    def _keys_values(self, prefix: list[int]) -> KeysValues:
+        """Of these tokens, as far as possible from an earlier call."""
         import torch
 
-        lengths = [len(_beginning([tokens, known])) for known, _ in self._known]
+        lengths = [len(common_prefix([prefix, known])) for known, _ in self._known]
         length = max(lengths, default=0)
-        past: Past = []
+        past: KeysValues = []
         if length:
             past = [(k[:, :, :length], v[:, :, :length]) for k, v in self._known[lengths.index(length)][1]]
-        if length < len(tokens):
-            _, new = self._layers([torch.tensor([tokens[length:]])], [past])
+        if length < len(prefix):
+            _, new = self._run_layers([torch.tensor([prefix[length:]])], [past])
             past = [_joined(old, own) for old, own in zip(past, new, strict=True)] if past else new
-            self._known.append((tokens, past))
+            self._known.append((prefix, past))
         return past
 
-    def _layers(self, groups: Sequence[Tensor], pasts: Sequence[Past]) -> tuple[Tensor, Past]:
+    def _run_layers(self, groups: Sequence[Tensor], pasts: Sequence[KeysValues]) -> tuple[Tensor, KeysValues]:
         """Ids [n, length] of each group -> states [all rows, length, d], and each layer's keys and values of these tokens."""
         import torch
 
         embeddings, device = self.tower.embeddings, self.tower.final_layer_norm.weight.device
         sizes, length = [len(ids) for ids in groups], groups[0].shape[1]
-        before = [past[0][0].shape[2] if past else 0 for past in pasts]
-        where = [torch.arange(start, start + length).expand(n, -1) for start, n in zip(before, sizes, strict=True)]
+        starts = [past[0][0].shape[2] if past else 0 for past in pasts]
+        positions = [torch.arange(start, start + length).expand(n, -1) for start, n in zip(starts, sizes, strict=True)]
         x = embeddings.token_embedding(torch.cat(list(groups)).to(device))
-        x = x + embeddings.position_embedding(torch.cat(where).to(device))
-        sees = [torch.ones(length, start + length, dtype=torch.bool, device=device).tril(start) for start in before]
-        new: Past = []
+        x = x + embeddings.position_embedding(torch.cat(positions).to(device))
+        masks = [torch.ones(length, start + length, dtype=torch.bool, device=device).tril(start) for start in starts]
+        new: KeysValues = []
         for number, layer in enumerate(self.tower.encoder.layers):
             attention, y = layer.self_attn, layer.layer_norm1(x)
             query, keys, values = (
@@ -71,19 +71,18 @@ class Beginnings:
                 for project in (attention.q_proj, attention.k_proj, attention.v_proj)
             )
             new.append((keys, values))
-            parts = zip(query.split(sizes), keys.split(sizes), values.split(sizes), pasts, sees, strict=True)
-            seen = []
-            for q, k, v, past, mask in parts:
+            attended = []
+            for q, k, v, past, mask in zip(
+                query.split(sizes), keys.split(sizes), values.split(sizes), pasts, masks, strict=True
+            ):
                 k, v = _joined(past[number], (k, v)) if past else (k, v)
-                seen.append(torch.nn.functional.scaled_dot_product_attention(q, k, v, mask, scale=attention.scale))
-            y = torch.cat(seen)
-            x = x + attention.out_proj(y.transpose(1, 2).flatten(2))
+                attended.append(torch.nn.functional.scaled_dot_product_attention(q, k, v, mask, scale=attention.scale))
+            x = x + attention.out_proj(torch.cat(attended).transpose(1, 2).flatten(2))
             x = x + layer.mlp(layer.layer_norm2(x))
         return x, new
 
 
-def _beginning(rows: Rows) -> list[int]:
-    """What all rows begin with."""
+def common_prefix(rows: Rows) -> list[int]:
     length = 0
     for column in zip(*rows, strict=False):
         if len(set(column)) > 1:

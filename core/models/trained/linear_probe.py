@@ -1,5 +1,5 @@
 """A linear probe: a row of weights for each label over a frozen picture tower (Radford et al., arXiv 2103.00020, section 3.2),
-added to what the base says of the labels' names, from which it starts."""
+added to zero-shot classification by the base, from which it starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from PIL.Image import Image
 from core.errors import UserError
 from core.models.abilities import Classifier
 from core.models.catalog import load_checkpoint
+from core.models.embedded.pair import EmbeddedPair
 from core.models.family import Family, register
+from core.models.layers.asif import relative
 
 if TYPE_CHECKING:
     import torch
@@ -47,13 +49,12 @@ class LinearProbe(Classifier):
         return self.names
 
     def classify(self, images: Sequence[Image]) -> Tensor:
-        import torch
-
-        if not hasattr(self.base, "image_vector"):
+        if not isinstance(self.base, EmbeddedPair):
             vectors = self.base.embed_images(images)
             return probed(vectors, vectors, scale=self.scale, **self.weights)
-        features = torch.cat([self.base.image_vector(image) for image in images]).cpu()
-        return probed(features, relative(features, self.base.anchor_vectors("image")), scale=self.scale, **self.weights)
+        features = self.base.towers.image_vectors(images).cpu()
+        vectors = relative(features, self.base.anchor_vectors("image"))
+        return probed(features, vectors, scale=self.scale, **self.weights)
 
     @classmethod
     def classify_program(cls, model_id: str) -> str:
@@ -68,13 +69,6 @@ def _base(path: Path, name: str) -> str:
         return str(noted)
     beside = (path.parent / name).resolve()
     return str(beside) if beside.parent == path.parent.resolve() and (beside / "config.json").exists() else name
-
-
-def relative(features: Tensor, anchors: Tensor) -> Tensor:
-    """[n, 1280] of the embedded pair's tower -> [n, anchors], the vectors that it compares with texts."""
-    from core.models.layers.asif import sharpen
-
-    return sharpen(features @ anchors.T)
 
 
 def probed(features: Tensor, vectors: Tensor, texts: Tensor, weight: Tensor, bias: Tensor, scale: float) -> Tensor:

@@ -26,10 +26,10 @@ class TunedMasks(ImagePrompted):
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TunedMasks:
-        from core.models.layers.mask_decoder import shipped
+        from core.models.layers.mask_decoder import load_mask_decoder
 
         towers = Towers.load(device)
-        return cls(MapSegmenter(towers, Anchors(towers), shipped(path)))
+        return cls(MapSegmenter(towers, Anchors(towers), load_mask_decoder(path)))
 
     @classmethod
     def segment_program(cls, model_id: str) -> str:

@@ -1,4 +1,4 @@
-"""A matcher over the embedded towers, trained by a run: it reads picture and words together and says whether they belong together."""
+"""A matcher over the embedded towers, trained by a run: given a picture and a text together, it says whether they match."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class TunedMatcher(Matcher):
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> TunedMatcher:
         import torch
 
-        from core.models.layers.image_text_matcher import GridMatcher
+        from core.models.layers.image_text_matcher import ImageTextMatcher
 
-        model = from_folder(GridMatcher, path, torch.float32).eval()
+        model = from_folder(ImageTextMatcher, path, torch.float32).eval()
         return cls(Anchors(Towers.load(device)), model.to(device))
 
     @property
@@ -39,21 +39,23 @@ class TunedMatcher(Matcher):
     def match(self, pairs: Sequence[tuple[Image, str]]) -> Tensor:
         import torch
 
-        from core.models.layers.image_text_matcher import grid, grounded
+        from core.models.layers.image_text_matcher import image_patches, with_similarity
 
-        images = {id(image): image for image, _ in pairs}  # one picture beside many texts is looked at once
+        images = {id(image): image for image, _ in pairs}  # one picture beside many texts is encoded once
         order, device = list(images), self.model.device
         own = [order.index(id(image)) for image, _ in pairs]
         tower, pictures = self.towers.vision.efficientnet_lite, list(images.values())
-        seen = [grid(tower, self.anchors.image, image) for image in pictures]
+        encoded = [image_patches(tower, self.anchors.image, image) for image in pictures]
         texts = [text for _, text in pairs]
         vectors = self.anchors.embed_texts(texts).to(device)
-        patches, places = (torch.cat(part)[own] for part in zip(*seen, strict=True))
-        patches, peak = grounded(patches, places, vectors)
+        patches, places = (torch.cat(part)[own] for part in zip(*encoded, strict=True))
+        patches, peak = with_similarity(patches, places, vectors)
         whole = (self.anchors.embed_images(pictures)[own].to(device) * vectors).sum(1)
         words, mask, _ = self.towers.token_vectors(texts)
-        _, logits = self.model.read(words, mask, patches, (whole + peak) / 2)
+        _, logits = self.model.fuse(words, mask, patches, (whole + peak) / 2)
         return logits.sigmoid().float().cpu()  # type: ignore[no-any-return]
 
 
-register(Family(name="tuned-matcher", adapter=TunedMatcher, architectures=("GridMatcher",), specs=()))
+register(
+    Family(name="tuned-matcher", adapter=TunedMatcher, architectures=("ImageTextMatcher", "GridMatcher"), specs=())
+)

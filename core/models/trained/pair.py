@@ -1,5 +1,5 @@
-"""The embedded pair with what a contrastive run added: to each side's relative representation a linear map of that side's own
-vector. Without the maps it is the embedded pair itself, so training starts from there (as LiT starts from a trained image tower;
+"""The embedded pair with what a contrastive run added: to each modality's relative representation a linear map of its tower's
+own vector. Without the maps it is the embedded pair itself, so training starts from there (as LiT starts from a trained image tower;
 Zhai et al., arXiv 2111.07991)."""
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from core.models.abilities import DualEncoder, Scale
 from core.models.embedded.anchors import Anchors
 from core.models.embedded.towers import Towers
 from core.models.family import Family, register
-from core.models.layers.asif import sharpen
+from core.models.layers.asif import adapted
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
 ARCHITECTURE = "TunedPair"
-SIDES = ("image", "text")
+MODALITIES = ("image", "text")
 
 
 class TunedPair(DualEncoder):
-    """`maps` {side: [d of the side's tower, anchors]}; a side that was locked has none."""
+    """`maps` {modality: [d of its tower, anchors]}; one that was locked has none."""
 
     def __init__(self, anchors: Anchors, maps: dict[str, Tensor], scale: Scale) -> None:
         self.anchors, self.towers, self.maps, self._scale = anchors, anchors.towers, maps, scale
@@ -39,7 +39,7 @@ class TunedPair(DualEncoder):
         anchors = Anchors(Towers.load(device))
         maps = load_file(path / "model.safetensors", device=str(device))
         wanted = {"image": anchors.image.T.shape, "text": anchors.text.T.shape}
-        if any(side not in wanted or value.shape != wanted[side] for side, value in maps.items()):
+        if any(name not in wanted or value.shape != wanted[name] for name, value in maps.items()):
             raise UserError(f"The model in {path.name!r} was not made from this embedded pair. Train it again.")
         config = json.loads((path / "config.json").read_text())
         return cls(anchors, maps, Scale(float(config["scale"]), float(config["bias"]), bool(config["sigmoid"])))
@@ -54,23 +54,13 @@ class TunedPair(DualEncoder):
 
     def embed_images(self, images: Sequence[Image]) -> Tensor:
         vectors = self.towers.image_vectors(images)
-        return tuned(vectors, self.anchors.image, self.maps.get("image")).cpu()
+        return adapted(vectors, self.anchors.image, self.maps.get("image")).cpu()
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        return tuned(self.anchors.centred(texts), self.anchors.text, self.maps.get("text")).cpu()
+        return adapted(self.anchors.centred(texts), self.anchors.text, self.maps.get("text")).cpu()
 
     def scale(self) -> Scale:
         return self._scale
-
-
-def tuned(vectors: Tensor, anchors: Tensor, added: Tensor | None) -> Tensor:
-    """[n, d] of unit norm, [anchors, d] and the map [d, anchors] -> [n, anchors], unit norm."""
-    import torch
-
-    relative = sharpen(vectors @ anchors.T)
-    if added is None:
-        return relative
-    return torch.nn.functional.normalize(relative + vectors @ added, dim=1)
 
 
 PROGRAM = """\

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from core.models.layers.grid_captioner import IGNORED, CaptionNetwork, caption_tokenizer, save_network, write
+from core.models.layers.grid_captioner import IGNORED, CaptionNetwork, beam_search, caption_tokenizer, save_network
 from core.training.objective import Batch, Example, Learner, Objective
 
 LONGEST = 40  # tokens of a caption that are read, its two ends among them
@@ -89,7 +89,7 @@ class GridCaptionObjective(CaptionObjective):
         """The greedy captions."""
         device = next(learner.parameters()).device
         assert isinstance(learner, CaptionLearner)
-        written = write(learner.network, rows["grid"][: len(examples)].to(device).float())
+        written = beam_search(learner.network, rows["grid"][: len(examples)].to(device).float())
         return decoded(self.tokenizer, [best for [(best, _)] in written])
 
     def save(self, learner: Learner, folder: Path) -> None:

@@ -13,13 +13,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
 from torch.nn.utils.rnn import pad_sequence
 
 from core.assets import VQA_FOLDER
-from core.models.layers.dense_features import SIDES
-from core.models.layers.fusion_transformer import GridReader, shipped, widened
+from core.models.layers.dense_features import INPUT_SIZES
+from core.models.layers.fusion_transformer import FusionTransformer, load_fusion_transformer, with_answers
 from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
 from core.training.objectives._texts import as_bytes, as_texts, choice_loss, places
 
-SIDE = SIDES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
+SIDE = INPUT_SIZES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
 LOSSES = ("cross-entropy", "binary cross-entropy")
 
 
@@ -49,8 +49,8 @@ answer and else 0. **Papers:** [ViLT](https://arxiv.org/abs/2102.03334), [Visual
     config: AnswersConfig
 
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        """`words` [n, length, 384] of the question with `mask` [n, length], `patches` [n, 14, 14, PATCH], both in float16,
-        and the `answer`."""
+        """`words` [n, length, 384] of the question with `mask` [n, length], `patches` [n, 14, 14, PATCH_FEATURES], both in
+        float16, and the `answer`."""
         rows = [self._row(example) for example in examples]
         words, mask = (pad_sequence([row[name][0] for row in rows], batch_first=True) for name in ("words", "mask"))
         patches = torch.cat([row["patches"].half() for row in rows])
@@ -58,9 +58,9 @@ answer and else 0. **Papers:** [ViLT](https://arxiv.org/abs/2102.03334), [Visual
         return {"words": words.half(), "mask": mask, "patches": patches, "answer": answers}
 
     def learner(self, train: Batch) -> Reader:
-        reader = shipped(VQA_FOLDER)
+        reader = load_fusion_transformer(VQA_FOLDER)
         known = set(reader.config.id2label.values())
-        return Reader(widened(reader, sorted(set(as_texts(train["answer"])) - known)), self.config)
+        return Reader(with_answers(reader, sorted(set(as_texts(train["answer"])) - known)), self.config)
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
         """The share of questions whose first answer is the given one."""
@@ -85,7 +85,7 @@ answer and else 0. **Papers:** [ViLT](https://arxiv.org/abs/2102.03334), [Visual
 class Reader(Learner):
     answers: Tensor
 
-    def __init__(self, reader: GridReader, settings: AnswersConfig) -> None:
+    def __init__(self, reader: FusionTransformer, settings: AnswersConfig) -> None:
         super().__init__()
         self.reader, self.settings = reader, settings
         self.register_buffer("answers", as_bytes(list(reader.config.id2label.values())))

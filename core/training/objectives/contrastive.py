@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from core.models.family import EMBEDDED
 from core.models.inference import Models
+from core.models.layers.asif import adapted
 from core.models.layers.dual_encoder import TransformersPair
-from core.models.trained.pair import ARCHITECTURE, SIDES, tuned
+from core.models.trained.pair import ARCHITECTURE, MODALITIES
 from core.tasks._ranking import recall
 from core.training import register
 from core.training.objective import Batch, Example, Learner, Objective
@@ -72,7 +73,7 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
         if self.base != EMBEDDED:
             self.__dict__.pop("_frozen", None)  # one copy in memory is enough
             return _towers.Towers(self._pair(), self.config, {name: value[:1] for name, value in train.items()})
-        anchors = {side: self._call("anchor_vectors", side) for side in SIDES}
+        anchors = {side: self._call("anchor_vectors", side) for side in MODALITIES}
         scale = self.models.detail(self.base, "scale").scale
         return Maps(anchors, scale, self.config)
 
@@ -130,14 +131,14 @@ class Maps(Pairs):
         super().__init__(settings, scale, -10.0 if sigmoid else 0.0, learned=sigmoid)
         for side, vectors in anchors.items():
             self.register_buffer(f"{side}_anchors", vectors)
-        learned = [side for side in SIDES if side == "text" or not settings.lock_image]
+        learned = [side for side in MODALITIES if side == "text" or not settings.lock_image]
         self.maps = nn.ParameterDict({side: nn.Parameter(torch.zeros_like(anchors[side].T)) for side in learned})
 
     def outputs(self, batch: Batch) -> dict[str, Tensor]:
         found = {}
-        for side in SIDES:
+        for side in MODALITIES:
             vectors = batch[side].to(self.bias.device)
-            found[side] = tuned(vectors, self.get_buffer(f"{side}_anchors"), self.maps.get(side))
+            found[side] = adapted(vectors, self.get_buffer(f"{side}_anchors"), self.maps.get(side))
         return found
 
     def save(self, folder: Path) -> None:

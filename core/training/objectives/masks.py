@@ -13,13 +13,13 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from core import images
-from core.models.layers.dense_features import CHANNELS, SIDES
-from core.models.layers.mask_decoder import MapDecoder, shipped
+from core.models.layers.dense_features import CHANNELS, INPUT_SIZES
+from core.models.layers.mask_decoder import MapDecoder, load_mask_decoder
 from core.training import register
 from core.training.losses import mask_losses
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
 
-SIDE = SIDES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
+SIDE = INPUT_SIZES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
 GRID = SIDE // 8
 COARSE = 0.4  # weight of the loss at stride 16
 
@@ -52,7 +52,7 @@ $\frac{1}{n}\sum_i 1-\frac{2\sum m q+1}{\sum m+\sum q+1}$ over the masks that ar
         return {name: torch.stack([row[name] for row in rows]).half() for name in rows[0]}
 
     def learner(self, train: Batch) -> Decoder:
-        return Decoder(shipped())
+        return Decoder(load_mask_decoder())
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
         """Mean intersection over union, at a probability of 0.5, of the masks that are not empty; without any, nothing."""

@@ -18,7 +18,7 @@ from torch.utils.checkpoint import checkpoint
 from core.assets import EMBEDDED_FOLDER, VQA_FOLDER
 from core.models.embedded.pair import EmbeddedPair
 from core.models.embedded.presence import BASE_RATE
-from core.models.layers.image_text_matcher import GridMatcher, fresh, grid, grounded
+from core.models.layers.image_text_matcher import ImageTextMatcher, image_patches, new_matcher, with_similarity
 from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
 
@@ -60,7 +60,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
     @torch.no_grad()
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """`ids` and `mask` [n, length] of the text's word pieces and `words` [n, length, 384], what the text tower makes of
-        them; `patches` [n, GRID, GRID, PATCH] and `places` [n, GRID, GRID, anchors]; `image` and `text` [n, anchors], the embedded pair's unit vectors."""
+        them; `patches` [n, GRID, GRID, PATCH_FEATURES] and `places` [n, GRID, GRID, anchors]; `image` and `text` [n, anchors], the embedded pair's unit vectors."""
         pair = self._pair
         rows = [self._row(pair, example) for example in examples]
         found = {name: torch.cat([row[name] for row in rows]) for name in ("patches", "places", "image", "text")}
@@ -73,7 +73,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
     def learner(self, train: Batch) -> Fusion:
         pair = self._pair
         slope, bias = pair.scale().presence or (1.0, 0.0)
-        model = fresh(VQA_FOLDER, (slope, bias - math.log(BASE_RATE / (1 - BASE_RATE))))
+        model = new_matcher(VQA_FOLDER, (slope, bias - math.log(BASE_RATE / (1 - BASE_RATE))))
         return Fusion(model, pair.towers.text, pair.towers.tokenizer, self.config)
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
@@ -118,7 +118,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
 
     def _row(self, pair: EmbeddedPair, example: Example) -> dict[str, Tensor]:
         picture = example.picture()
-        patches, places = grid(pair.towers.vision.efficientnet_lite, pair.anchors.image, picture)
+        patches, places = image_patches(pair.towers.vision.efficientnet_lite, pair.anchors.image, picture)
         return {
             "patches": patches.half(),
             "places": places.half(),
@@ -131,7 +131,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for the own pairs and minus for t
 class Fusion(Learner):
     """`text` is the frozen text tower, which reads the words that are left once others are hidden."""
 
-    def __init__(self, model: GridMatcher, text: nn.Module, tokenizer: Any, settings: FusionConfig) -> None:
+    def __init__(self, model: ImageTextMatcher, text: nn.Module, tokenizer: Any, settings: FusionConfig) -> None:
         super().__init__()
         self.model, self.text, self.tokenizer, self.settings = model, text.requires_grad_(False), tokenizer, settings
 
@@ -162,7 +162,7 @@ class Fusion(Learner):
             words = self.text(input_ids=ids, attention_mask=here["mask"]).last_hidden_state
         seen, _ = self._read(words, here["mask"], here["patches"], words.new_zeros(len(words)))
         table = self.text.get_input_embeddings().weight  # type: ignore[operator]
-        return self.model.guess(seen[hidden], table), here["ids"][hidden], hidden
+        return self.model.word_logits(seen[hidden], table), here["ids"][hidden], hidden
 
     def wrong_pairs(self, here: Batch) -> Tensor:
         """Logits of a match of pictures with texts that are not theirs: up to two for each row of the batch."""
@@ -176,18 +176,18 @@ class Fusion(Learner):
 
     def _match(self, here: Batch, images: Tensor, texts: Tensor) -> Tensor:
         """[m] logits for pairs of the batch, given as rows [m] of both."""
-        patches, peak = grounded(here["patches"][images], here["places"][images], here["text"][texts])
+        patches, peak = with_similarity(here["patches"][images], here["places"][images], here["text"][texts])
         whole = (here["image"][images] * here["text"][texts]).sum(1)
         return self._read(here["words"][texts], here["mask"][texts], patches, (whole + peak) / 2)[1]
 
     def _read(self, *columns: Tensor) -> tuple[Tensor, Tensor]:
-        """`GridMatcher.read`, in chunks whose inner states are computed again on the way back."""
+        """`ImageTextMatcher.fuse`, in chunks whose inner states are computed again on the way back."""
         size = self.chunk or len(columns[0])
         if len(columns[0]) <= size:
-            found: tuple[Tensor, Tensor] = self.model.read(*columns)
+            found: tuple[Tensor, Tensor] = self.model.fuse(*columns)
             return found
         parts = zip(*(torch.split(column, size) for column in columns), strict=True)
-        done = [checkpoint(self.model.read, *part, use_reentrant=False) for part in parts]
+        done = [checkpoint(self.model.fuse, *part, use_reentrant=False) for part in parts]
         hidden, match = (torch.cat(column) for column in zip(*done, strict=True))
         return hidden, match
 

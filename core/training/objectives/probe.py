@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from core.models.abilities import DualEncoder
 from core.models.embedded.pair import EmbeddedPair
 from core.models.inference import Models
-from core.models.trained.linear_probe import ARCHITECTURE, probed, relative
+from core.models.layers.asif import relative
+from core.models.trained.linear_probe import ARCHITECTURE, probed
 from core.tasks import zero_shot
 from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option

@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 
 from core import images
-from core.data.bundled import bundled, fingerprint, freeze
+from core.data.bundled import bundled, fingerprint
 from core.data.galleries import Gallery
 from core.data.uploads import captions_from
 from core.errors import Stopped, UserError
+from recipes.gallery_vectors import freeze
 from tests.core.data.gallery_fakes import CountingModels, colour_files
 
 

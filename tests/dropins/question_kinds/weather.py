@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.models.abilities import Relevance
+from core.models.abilities import Attribution
 from core.models.embedded.answers.kind import QuestionKind, register, resemblance
 from core.models.embedded.questions import Question
 from core.models.embedded.segmenter import Encoding
@@ -21,5 +21,5 @@ class Weather(QuestionKind):
         similar = self.parts.segmenter.anchors.phrase_vectors(WEATHERS) @ encoding["whole"]
         return dict(zip(WEATHERS, (50 * similar).softmax(0).tolist(), strict=True))
 
-    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Relevance:
+    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Attribution:
         return resemblance(self.parts, encoding, WEATHERS[0], shuffled)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.models.abilities import Relevance
+from core.models.abilities import Attribution
 from core.models.embedded.answers.kind import QuestionKind, register
 from core.models.embedded.questions import ARTICLE, HERE, REGION, WHERE, Question
 from core.models.embedded.segmenter import Encoding
@@ -32,5 +32,5 @@ class Existence(QuestionKind):
             logits[0] += presence.log_odds(encoding, question.phrase) - RIVAL_WEIGHT * rival  # 0 is "yes"
         return fusion.top(logits)
 
-    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Relevance:
+    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Attribution:
         return self.parts.fusion.attribution(encoding, question.text, shuffled)

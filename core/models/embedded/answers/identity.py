@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.models.abilities import Relevance
+from core.models.abilities import Attribution
 from core.models.embedded.answers.kind import TOP, QuestionKind, register, resemblance
 from core.models.embedded.questions import HERE, WHERE, Question
 from core.models.embedded.segmenter import Encoding
 from core.models.embedded.vocabulary import candidates
-from core.models.layers.dense_features import SIDES
+from core.models.layers.dense_features import INPUT_SIZES
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +41,7 @@ class Identity(QuestionKind):
         names = list(words)
         return {names[i]: value for i, value in zip(indices.tolist(), values.tolist(), strict=True)}
 
-    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Relevance:
+    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Attribution:
         return resemblance(self.parts, encoding, next(iter(self.answer(encoding, question))), shuffled)
 
 
@@ -53,7 +53,7 @@ def representation(encoding: Encoding, region: str) -> Tensor:
         return encoding["whole"]
     rows, columns = REGION_BOUNDS[region]
     parts = []
-    for size in SIDES:
+    for size in INPUT_SIZES:
         places = encoding[f"places {size}"]
         (top, bottom), (left, right) = (
             (int(n * start), max(round(n * end), int(n * start) + 1))

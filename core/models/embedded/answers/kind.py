@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from core.models.abilities import Relevance
+from core.models.abilities import Attribution
 from core.models.embedded import answers
 from core.models.embedded.questions import Question, plain_words, singular
 from core.registry import Registry, discover
@@ -55,8 +55,8 @@ class QuestionKind(ABC):
         """At most TOP answers with their confidences in 0..1, likeliest first."""
 
     @abstractmethod
-    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Relevance:
-        """Of the first answer to the patches; `shuffled` is the same for a copy that knows nothing."""
+    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Attribution:
+        """Of the first answer to the patches; `shuffled` is the same for a copy whose weights were shuffled."""
 
 
 KINDS: Registry[type[QuestionKind]] = Registry("kind of question")
@@ -85,18 +85,18 @@ def parse(text: str) -> Question:
     return Question(OTHER, " ".join(word for word in words if word not in STOP_WORDS), text=text)
 
 
-def resemblance(parts: Parts, encoding: Encoding, word: str, shuffled: bool) -> Relevance:
+def resemblance(parts: Parts, encoding: Encoding, word: str, shuffled: bool) -> Attribution:
     """The attribution of an answer that comes from no transformer: one map of how much each place resembles the word that
     it gave, or that it was asked about. `shuffled` gives the word the anchors of others."""
     import torch
 
-    from core.models.layers.dense_features import SIDES, to_peak
+    from core.models.layers.dense_features import INPUT_SIZES, to_peak
 
     vector: Tensor = parts.segmenter.anchors.phrase_vectors([word])[0]
     if shuffled:
         vector = vector[torch.randperm(len(vector), generator=torch.Generator().manual_seed(0))]
-    similar = encoding[f"places {SIDES[-1]}"] @ vector
-    return Relevance([f"resembles “{word}”"], to_peak(similar[None]).cpu())
+    similar = encoding[f"places {INPUT_SIZES[-1]}"] @ vector
+    return Attribution([f"resembles “{word}”"], to_peak(similar[None]).cpu())
 
 
 def shares(weights: dict[str, float]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.models.abilities import Relevance
+from core.models.abilities import Attribution
 from core.models.embedded.answers.kind import QuestionKind, resemblance
 from core.models.embedded.questions import Question, bare
 from core.models.embedded.segmenter import Encoding
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class MeasuredKind(QuestionKind):
-    """What it leans on is how much each place resembles the phrase."""
+    """Its attribution is how much each place resembles the phrase."""
 
-    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Relevance:
+    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Attribution:
         return resemblance(self.parts, encoding, bare(question.phrase or "thing"), shuffled)
 
     def maps(self, encoding: Encoding, question: Question) -> Tensor:

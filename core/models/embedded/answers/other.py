@@ -1,8 +1,8 @@
-"""Any question that no other kind knows: what the fusion transformer makes of it."""
+"""Any question that no other kind's pattern matches: the fusion transformer's answer."""
 
 from __future__ import annotations
 
-from core.models.abilities import Relevance
+from core.models.abilities import Attribution
 from core.models.embedded.answers.kind import OTHER, QuestionKind, register
 from core.models.embedded.questions import Question
 from core.models.embedded.segmenter import Encoding
@@ -17,5 +17,5 @@ class Other(QuestionKind):
         fusion = self.parts.fusion
         return fusion.top(fusion.logits(encoding, question.text))
 
-    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Relevance:
+    def attribution(self, encoding: Encoding, question: Question, shuffled: bool) -> Attribution:
         return self.parts.fusion.attribution(encoding, question.text, shuffled)

@@ -8,8 +8,9 @@ import numpy as np
 
 from core.models.embedded.answers.kind import register, shares
 from core.models.embedded.answers.measured import MeasuredKind
-from core.models.embedded.questions import ARTICLE, HERE, REGIONS, Question
+from core.models.embedded.questions import ARTICLE, HERE, Question
 from core.models.embedded.segmenter import Encoding
+from core.models.layers.answer_words import POSITIONS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -34,4 +35,4 @@ def positions(probabilities: Tensor) -> dict[str, float]:
     columns, rows = [p[:, x == third].sum() for third in range(3)], [p[y == third].sum() for third in range(3)]
     middle = p[np.ix_(y == 1, x == 1)].sum()
     found = (columns[0], columns[2], rows[0], rows[2], middle)
-    return shares({region: float(share) for region, share in zip(REGIONS, found, strict=True)})
+    return shares({region: float(share) for region, share in zip(POSITIONS, found, strict=True)})

@@ -65,16 +65,16 @@ def test_questions_together_are_answered_as_alone_and_as_the_shown_program(lab, 
 
 
 def test_an_answer_says_what_it_leaned_on(lab, kitten):
-    found = vqa.relevance(lab, EMBEDDED, kitten, "Do you see a cat?")
+    found = vqa.attribution(lab, EMBEDDED, kitten, "Do you see a cat?")
     height, width = lab.encode(EMBEDDED, kitten)["stride 32"].shape[1:]
     assert found.words == ["Do", "you", "see", "a", "cat"]
     assert found.maps.shape == (5, height, width)
     assert found.maps.amax((1, 2)).tolist() == pytest.approx([1] * 5)
-    shuffled = vqa.relevance(lab, EMBEDDED, kitten, "Do you see a cat?", shuffled=True)
+    shuffled = vqa.attribution(lab, EMBEDDED, kitten, "Do you see a cat?", shuffled=True)
     assert (found.maps - shuffled.maps).abs().max() > 0.2
-    named = vqa.relevance(lab, EMBEDDED, kitten, "What animal is this?")
+    named = vqa.attribution(lab, EMBEDDED, kitten, "What animal is this?")
     assert named.words == ["resembles “cat”"]
-    assert vqa.relevance(lab, EMBEDDED, kitten, "How many balls are there?").words == ["resembles “ball”"]
+    assert vqa.attribution(lab, EMBEDDED, kitten, "How many balls are there?").words == ["resembles “ball”"]
 
 
 def test_colours_sides_and_pieces_are_measured():
@@ -133,4 +133,4 @@ def test_a_kind_of_question_is_one_new_file(monkeypatch, kitten):
     found, other = vqa.answer(lab, EMBEDDED, kitten, ["What is the weather?", "What animal is this?"])
     assert set(found.confidences) == {"sunny sky", "rain"}
     assert next(iter(other.confidences)) == "cat"
-    assert vqa.relevance(lab, EMBEDDED, kitten, "How is the weather?").words == ["resembles “sunny sky”"]
+    assert vqa.attribution(lab, EMBEDDED, kitten, "How is the weather?").words == ["resembles “sunny sky”"]

@@ -77,7 +77,7 @@ def test_similarity_is_the_sum_of_the_anchors_products(lab):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3000, 40), (40, 3000), (640, 480)])
-def test_any_shape_is_looked_at_within_bounds(size):
+def test_inputs_of_any_shape_are_within_bounds(size):
     shapes = [tuple(view.shape[2:]) for view in views(Image.new("RGB", size))]
     assert shapes[0] == (288, 288)
     assert all(side % 32 == 0 and 32 <= side <= 4 * 384 for shape in shapes for side in shape)

@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.models.abilities import Answerer, AttentiveAnswerer
 from core.models.families.lxmert import boxes
 from core.models.inference import Models
-from core.models.layers.attribution import shuffled_copy, single_stream_relevance
+from core.models.layers.attribution import shuffled_copy, single_stream_attribution
 from core.models.layers.towers import text_folder
 from core.settings import Settings
 from tests.core.models.families.tiny_answerers import OFFICIAL, PUBLISHED_ANSWERERS, vilt_logits
@@ -121,17 +121,17 @@ def test_any_question_is_read(models, images, id):
     assert [abs(sum(found.values())) <= 1 + CLOSE for found in answers] == [True] * 3
 
 
-# ---- relevance
+# ---- attribution
 
 
 @all_attentive
-def test_relevance_has_a_map_for_each_word(models, images, id):
+def test_attribution_has_a_map_for_each_word(models, images, id):
     image = images[4]
     width, height = image.size
     assert width != height
     encoding = models.encode(id, image)
     before = models.call(id, "answer", encoding, QUESTIONS)
-    words, maps = models.call(id, "relevance", encoding, QUESTIONS[1])
+    words, maps = models.call(id, "attribution", encoding, QUESTIONS[1])
     assert words == ["What", "is", "the", "cat's", "colour"]
     side = LISTED_GRID[id]
     assert maps.shape == (5, *(n // side for n in encoding["pixel_values"].shape[2:]))
@@ -139,24 +139,24 @@ def test_relevance_has_a_map_for_each_word(models, images, id):
     assert maps.dtype == torch.float32
     assert maps.min() >= 0
     torch.testing.assert_close(maps.amax((1, 2)), torch.ones(5))
-    again = models.call(id, "relevance", encoding, QUESTIONS[1]).maps
+    again = models.call(id, "attribution", encoding, QUESTIONS[1]).maps
     torch.testing.assert_close(again, maps)
 
-    shuffled = models.call(id, "relevance", encoding, QUESTIONS[1], True)
+    shuffled = models.call(id, "attribution", encoding, QUESTIONS[1], True)
     assert shuffled.words == words
     assert shuffled.maps.shape == maps.shape
     assert ((shuffled.maps - maps).abs().amax((1, 2)) > 0.1).all()
     assert models.call(id, "answer", encoding, QUESTIONS) == before, "the model itself was not shuffled"
-    assert models.call(id, "relevance", encoding, "?!").maps.shape == (0, *maps.shape[1:])
+    assert models.call(id, "attribution", encoding, "?!").maps.shape == (0, *maps.shape[1:])
 
 
 LISTED_GRID = {VILT: 8}
 
 
-def test_relevance_is_that_of_the_articles_program(models, images):
+def test_attribution_is_that_of_the_articles_program(models, images):
     """Chefer et al.'s rule, over the article's own forward on pixels; its patches come in a random order."""
     folder, encoding = models.catalog.path(VILT), models.encode(VILT, images[4])
-    words, maps = models.call(VILT, "relevance", encoding, "a red horse")
+    words, maps = models.call(VILT, "attribution", encoding, "a red horse")
     processor = T.AutoProcessor.from_pretrained(folder, backend="pil")
     model = T.ViltForQuestionAnswering.from_pretrained(folder).eval()
     inputs = processor(images[4], "a red horse", return_tensors="pt")
@@ -177,11 +177,11 @@ def test_relevance_is_that_of_the_articles_program(models, images):
     torch.testing.assert_close(maps[1], expected / expected.max(), atol=CLOSE, rtol=0)
 
 
-def test_relevance_goes_through_the_layers_in_order():
+def test_attribution_goes_through_the_layers_in_order():
     first, second = (torch.rand(1, 2, 3, 3, requires_grad=True) for _ in range(2))
     logit = (first * 2).sum() - (second[:, 0] * 3).sum() + second[:, 1].sum()
     expected = (torch.eye(3) + second[0, 1] / 2) @ (torch.eye(3) + 2 * first[0].mean(0))
-    torch.testing.assert_close(single_stream_relevance(logit, [first, second]), expected.detach())
+    torch.testing.assert_close(single_stream_attribution(logit, [first, second]), expected.detach())
 
 
 def test_a_shuffled_copy_keeps_only_the_numbers():

@@ -94,16 +94,16 @@ def test_survives_being_unloaded(models, images, id):
 
 
 @one_of_each
-def test_a_picture_is_looked_at_once(models, images, id):
+def test_a_picture_is_encoded_once(models, images, id):
     """What was kept of it is all that its caption needs."""
     encoding = models.encode(id, images[0])
-    looks = []
+    calls = []
     with models.lease(id) as model:
-        model.tower.register_forward_pre_hook(lambda *_: looks.append(1))
+        model.vision_tower.register_forward_pre_hook(lambda *_: calls.append(1))
     assert models.call(id, "caption", encoding)
-    assert not looks
+    assert not calls
     models.encode(id, images[0])
-    assert looks, "the hook would have noticed"
+    assert calls, "the hook would have noticed"
 
 
 def shown(models, id, image, edit=lambda program: program):

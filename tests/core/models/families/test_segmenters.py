@@ -108,7 +108,7 @@ def test_prompts_get_maps_of_their_own_and_the_same_alone(models, name, image):
 
 
 @both
-def test_the_picture_is_looked_at_once(models, name, image):
+def test_the_picture_is_encoded_once(models, name, image):
     calls = counted(models, name, lambda model: [(getattr(model, "clip", model)).vision_model.embeddings])
     encoding = models.encode(name, image)
     for prompts in (PROMPTS, PROMPTS[:1]):

@@ -1,4 +1,4 @@
-"""Language models: one step ahead equals running every candidate by itself; beginnings read once equal texts read whole."""
+"""Language models: one step ahead equals running every candidate by itself; texts with a prefix from the cache equal whole ones."""
 
 import numpy as np
 import pytest
@@ -88,7 +88,7 @@ def test_samples_follow_their_seed(models, writer):
     assert all(len(row) <= 6 and models.detail(writer, "end") not in row for row in first)
 
 
-def test_texts_that_begin_alike_equal_texts_read_whole(models):
+def test_texts_with_a_common_prefix_equal_whole_texts(models):
     """Alone and several groups at once, also after others, after a shorter one, and where one begins another."""
     groups = [
         ["a photo of a cat", "a photo of a dog", "a photo of"],
@@ -102,7 +102,7 @@ def test_texts_that_begin_alike_equal_texts_read_whole(models):
             np.testing.assert_allclose(found, models.embed_texts(CLIP, texts), atol=CLOSE)
 
 
-def test_a_beginning_is_read_once(models):
+def test_a_prefix_is_computed_once(models):
     models.embed_continuations(CLIP, [["a photo of a cat", "a photo of a dog"]])
     read = []
     with models.lease(CLIP) as adapter:

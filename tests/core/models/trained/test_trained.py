@@ -8,10 +8,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from core.assets import SEGMENTATION_FOLDER, VQA_FOLDER
 from core.errors import UserError
-from core.models.abilities import Answerer, DualEncoder
+from core.models.abilities import Answerer, DualEncoder, Segmenter
 from core.models.family import EMBEDDED
 from core.models.inference import Models
+from core.models.layers.image_text_matcher import new_matcher
 
 
 def trained(runs, id, name="mine", state="finished", value=0.0, architecture="TunedPair"):
@@ -112,3 +114,35 @@ def test_the_program_shown_for_a_pair_gives_the_same_vectors(lab, runs, images, 
     np.testing.assert_allclose(shown["image_embeds"].numpy(), lab.embed_images("mine", images), atol=1e-5)
     np.testing.assert_allclose(shown["text_embeds"].numpy(), lab.embed_texts("mine", texts), atol=1e-5)
     assert (shown["scale"], shown["bias"]) == (20.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("assets", "architectures", "ability"),
+    [(VQA_FOLDER, ("GridReader", "FusionTransformer"), Answerer), (SEGMENTATION_FOLDER, ("MapDecoder",), Segmenter)],
+)
+def test_checkpoints_are_offered_by_the_names_they_were_saved_under(
+    engine, tmp_path, images, assets, architectures, ability
+):
+    for name in architectures:
+        shutil.copytree(assets, tmp_path / name)
+        config = json.loads((tmp_path / name / "config.json").read_text())
+        (tmp_path / name / "config.json").write_text(json.dumps(config | {"architectures": [name]}))
+    models = Models(engine, tmp_path)
+    assert [spec.id for spec in models.catalog.specs(ability) if spec.path and spec.path.parent == tmp_path] == sorted(
+        architectures
+    )
+    method, args = ("answer", ["is there a cat?"]) if ability is Answerer else ("segment", ["a cat"])
+    found = [models.call(name, method, models.encode(name, images[0]), args) for name in architectures]
+    assert str(found[0]) == str(found[-1])
+
+
+def test_a_matcher_saved_under_its_old_name_is_loaded(engine, tmp_path, images):
+    new_matcher(VQA_FOLDER, (20.0, -3.0)).save_pretrained(tmp_path / "new")
+    shutil.copytree(tmp_path / "new", tmp_path / "old")
+    config = json.loads((tmp_path / "new" / "config.json").read_text())
+    assert config["architectures"] == ["ImageTextMatcher"]
+    (tmp_path / "old" / "config.json").write_text(json.dumps(config | {"architectures": ["GridMatcher"]}))
+    models = Models(engine, tmp_path)
+    new, old = (models.match(name, [(images[0], "a cat"), (images[1], "noise")]) for name in ("new", "old"))
+    assert new == old
+    assert 0 < min(new) < max(new) < 1

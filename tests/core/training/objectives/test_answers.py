@@ -10,7 +10,8 @@ from core.engine import Engine
 from core.models.abilities import Answerer
 from core.models.family import EMBEDDED
 from core.models.inference import Models
-from core.models.layers.fusion_transformer import ANSWERS, shipped, widened
+from core.models.layers.answer_words import ANSWERS
+from core.models.layers.fusion_transformer import load_fusion_transformer, with_answers
 from core.settings import Settings
 from core.tasks import vqa
 from core.training.objectives.answers import LOSSES, SIDE, Answers, AnswersConfig
@@ -57,11 +58,11 @@ def test_the_loss_is_the_plain_formula(lab, rows, loss):
     assert learner(**rows)["loss"].item() == pytest.approx(slow / 8, abs=1e-5)
 
 
-def test_a_wider_reader_answers_as_before():
-    reader = shipped(VQA_FOLDER)
+def test_a_wider_model_answers_as_before():
+    reader = load_fusion_transformer(VQA_FOLDER)
     inputs = torch.randn(2, 5, 384), torch.ones(2, 5, dtype=torch.long), torch.randn(2, 3, 4, 424)
     with torch.no_grad():
-        old, new = (model(*inputs).logits for model in (reader, widened(reader, ["a shed"])))
+        old, new = (model(*inputs).logits for model in (reader, with_answers(reader, ["a shed"])))
     assert torch.equal(new[:, : len(ANSWERS)], old)
 
 
@@ -77,7 +78,7 @@ def test_what_is_saved_answers_the_same(lab, examples, rows, tmp_path):
     wanted = learner.outputs(rows)["logits"][0].softmax(-1).max().item()
     assert next(iter(found)) in ("square", "disc")
     assert next(iter(found.values())) == pytest.approx(wanted, abs=5e-3)  # rows are kept in float16
-    assert vqa.relevance(again, "shapes", picture, examples[0].question).maps.shape[1:] == (14, 14)
+    assert vqa.attribution(again, "shapes", picture, examples[0].question).maps.shape[1:] == (14, 14)
     given = {"torch": torch, "image": picture, "question": examples[0].question}
     exec(again.catalog.adapter("shapes").answer_program(str(tmp_path / "shapes")), given)
     assert given["answers"] == pytest.approx(found)

@@ -11,7 +11,7 @@ from core.models.abilities import AttentiveCaptioner, Captioner
 from core.models.inference import Models
 from core.models.layers.cross_attention import GATES, GatedCrossAttention, PrefixLM, self_resurrecting
 from core.models.layers.frozen_prefix import FrozenPrefix, Resampler
-from core.models.layers.grid_captioner import IGNORED, caption_language, save_network, write
+from core.models.layers.grid_captioner import IGNORED, beam_search, caption_language, save_network
 from core.settings import Settings
 from core.training.objectives._captioning import CaptionLearner, caption_tokenizer, overlap, token_rows
 
@@ -66,13 +66,13 @@ def test_the_loss_is_the_mean_cross_entropy_of_the_tokens(make, grid, ids):
 def test_beams_are_what_their_words_are_worth(make, grid):
     """With the cache of keys and values as without it; best first; and one beam is the greedy choice."""
     network = seeded(make)
-    for picture, found in zip(grid, write(network, grid, beams=3), strict=True):
+    for picture, found in zip(grid, beam_search(network, grid, beams=3), strict=True):
         assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
         for tokens, score in found:
             row = torch.tensor([[0, *tokens, 0]])[:, :31]
             log = network(picture[None], row[:, :-1]).log_softmax(-1)
             assert score == pytest.approx(float(log.gather(2, row[:, 1:, None]).sum()), abs=1e-3)
-    [[(greedy, _)]] = write(network, grid[:1])
+    [[(greedy, _)]] = beam_search(network, grid[:1])
     log = network(grid[:1], torch.tensor([[0, *greedy]]))[0, : len(greedy)]
     assert log[0, 1:].argmax() + 1 == greedy[0]
     assert log[1:].argmax(-1).tolist() == greedy[1:]
@@ -87,14 +87,14 @@ def test_kept_and_loaded_it_writes_the_same(make, images, tmp_path):
     assert issubclass(models.catalog.adapter("mine"), AttentiveCaptioner)
     encoding = models.encode("mine", images[0])
     captions = models.call("mine", "caption", encoding)
-    [written] = write(network, encoding["grid"][None], beams=5)
+    [written] = beam_search(network, encoding["grid"][None], beams=5)
     texts = [" ".join(caption_tokenizer().decode(row, skip_special_tokens=True).split()) for row, _ in written]
     assert set(captions) == set(texts)
     assert sum(captions.values()) == pytest.approx(1)
-    relevance = models.call("mine", "attention", encoding, "a bus and a basketball")
-    assert relevance.words == ["a", "bus", "and", "a", "basketball"]
-    assert relevance.maps.shape == (5, 9, 9)
-    assert ((relevance.maps >= 0) & (relevance.maps <= 1)).all()
+    attribution = models.call("mine", "attention", encoding, "a bus and a basketball")
+    assert attribution.words == ["a", "bus", "and", "a", "basketball"]
+    assert attribution.maps.shape == (5, 9, 9)
+    assert ((attribution.maps >= 0) & (attribution.maps <= 1)).all()
     shown = {"torch": torch, "image": images[0]}
     exec(models.catalog.adapter("mine").caption_program(str(tmp_path / "mine")), shown)
     assert shown["captions"] == pytest.approx(captions, abs=1e-5)
