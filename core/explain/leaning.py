@@ -25,9 +25,9 @@ def figure(image: Image, found: Attribution, check: Attribution | None = None) -
     rows = 2 if check is not None and len(check.maps) == len(found.maps) else 1
     fig = new_figure(1.9 * len(words) + 0.2, (1.9 * aspect + 0.35) * rows + 0.1)
     grid = fig.subplots(rows, len(words), squeeze=False)
-    for row, (relevance, prefix) in enumerate(((found, ""), (check, "shuffled: "))[:rows]):
-        assert relevance is not None
-        maps = relevance.maps.numpy()
+    for row, (attribution, prefix) in enumerate(((found, ""), (check, "shuffled: "))[:rows]):
+        assert attribution is not None
+        maps = attribution.maps.numpy()
         for axis, word, map_ in zip(grid[row], words, [*([maps.mean(0)] if many else []), *maps], strict=False):
             axis.imshow(small, cmap="gray", extent=(0, 1, 0, 1), aspect="auto")
             axis.imshow(_spread(map_), cmap="inferno", alpha=0.6, extent=(0, 1, 0, 1), aspect="auto")
@@ -39,7 +39,7 @@ def figure(image: Image, found: Attribution, check: Attribution | None = None) -
 
 def likeness(found: Attribution, check: Attribution) -> float:
     """Correlation of the mean maps, -1..1: near 1, the map would say nothing about what the model has learned."""
-    a, b = (relevance.maps.numpy().mean(0).ravel() for relevance in (found, check))
+    a, b = (attribution.maps.numpy().mean(0).ravel() for attribution in (found, check))
     if a.std() < 1e-12 or b.std() < 1e-12:
         return 0.0
     return float(np.corrcoef(a, b)[0, 1])

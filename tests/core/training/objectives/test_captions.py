@@ -91,10 +91,10 @@ def test_kept_and_loaded_it_writes_the_same(make, images, tmp_path):
     texts = [" ".join(caption_tokenizer().decode(row, skip_special_tokens=True).split()) for row, _ in written]
     assert set(captions) == set(texts)
     assert sum(captions.values()) == pytest.approx(1)
-    relevance = models.call("mine", "attention", encoding, "a bus and a basketball")
-    assert relevance.words == ["a", "bus", "and", "a", "basketball"]
-    assert relevance.maps.shape == (5, 9, 9)
-    assert ((relevance.maps >= 0) & (relevance.maps <= 1)).all()
+    attribution = models.call("mine", "attention", encoding, "a bus and a basketball")
+    assert attribution.words == ["a", "bus", "and", "a", "basketball"]
+    assert attribution.maps.shape == (5, 9, 9)
+    assert ((attribution.maps >= 0) & (attribution.maps <= 1)).all()
     shown = {"torch": torch, "image": images[0]}
     exec(models.catalog.adapter("mine").caption_program(str(tmp_path / "mine")), shown)
     assert shown["captions"] == pytest.approx(captions, abs=1e-5)
