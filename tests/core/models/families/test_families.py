@@ -107,7 +107,8 @@ def test_survives_being_unloaded(models, tiny, images, texts):
     assert models.unload(tiny)
     assert models.engine.resident == []
     after = models.embed_images(tiny, images), models.embed_texts(tiny, texts)
-    np.testing.assert_array_equal(np.concatenate(before), np.concatenate(after))
+    # Not bit by bit: how many images a batch holds follows from the seconds that the one before took.
+    np.testing.assert_allclose(np.concatenate(before), np.concatenate(after), atol=1e-6)
 
 
 @all_tiny(PAIRS)

@@ -71,7 +71,7 @@ def test_beams_are_what_their_words_are_worth(make, grid):
         for tokens, score in found:
             row = torch.tensor([[0, *tokens, 0]])[:, :31]
             log = network(picture[None], row[:, :-1]).log_softmax(-1)
-            assert score == pytest.approx(float(log.gather(2, row[:, 1:, None]).sum()), abs=1e-3)
+            assert score == pytest.approx(log.gather(2, row[:, 1:, None]).sum().item(), abs=1e-3)
     [[(greedy, _)]] = beam_search(network, grid[:1])
     log = network(grid[:1], torch.tensor([[0, *greedy]]))[0, : len(greedy)]
     assert log[0, 1:].argmax() + 1 == greedy[0]
