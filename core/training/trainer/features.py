@@ -69,6 +69,7 @@ def _compute(
             for name, value in found.items():
                 file = part_folder / f"{name}.npy"
                 columns.setdefault(name, Column(file, len(examples))).append(_as_array(value))
+            del found, value  # before the next part is there
             progress.update(min(start + AT_ONCE, len(examples)))
     except BaseException:
         shutil.rmtree(part_folder, ignore_errors=True)
