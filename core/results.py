@@ -130,13 +130,14 @@ class Draft:
 class Captioned:
     """What one method says of one picture, by its place: `captions` with the numbers that decided between them, the answer
     first. `similarity` is that of the answer with the picture by the embedded model, 0..1; `found` if of all pictures
-    compared the answer resembles its own most."""
+    compared the answer resembles its own most. `note` is what there is to say of the picture, "" if nothing."""
 
     picture: int
     method: str
     captions: dict[str, float]
     similarity: float
     found: bool
+    note: str = ""
 
     @property
     def caption(self) -> str:

@@ -11,7 +11,7 @@ import PIL.Image
 from core import images
 from core.assets import EXAMPLES_FOLDER
 from core.data.export import csv_text
-from core.explain import leaning
+from core.explain import attribution
 from core.models.abilities import Answerer
 from core.models.family import EMBEDDED
 from core.tasks import vqa
@@ -146,9 +146,9 @@ def _attribution(lab: Lab, model: str, image: PIL.Image.Image, question: str) ->
         return None, "The question has no word to trace."
     shuffled = vqa.attribution(lab.models, model, image, question, shuffled=True)
     assert shuffled is not None
-    alike = leaning.likeness(found, shuffled)
+    alike = attribution.correlation(found, shuffled)
     verdict = "so the map comes from what the model has learned" if alike < 0.5 else "so read the map with care"
-    return leaning.figure(image, found, shuffled), f"Correlation of the two rows: {alike:.2f}, {verdict}."
+    return attribution.figure(image, found, shuffled), f"Correlation of the two rows: {alike:.2f}, {verdict}."
 
 
 TAB = Tab("vqa", "Question answering", 25, build)

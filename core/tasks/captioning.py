@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from PIL.Image import Image
 
+from core import images as image_files
 from core.data import bank
 from core.engine import OnStep
 from core.errors import Stopped, UserError
@@ -16,6 +17,8 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.results import Captioned
 from core.tasks import TASKS, Task, asif, magic
+from core.tasks._program import headed, image_line
+from core.tasks._sources import embed
 
 TASK = TASKS.register(
     "captioning", Task("captioning", "a caption by a model trained on pictures with captions", Captioner)
@@ -23,22 +26,21 @@ TASK = TASKS.register(
 
 MAX_PICTURES = 100
 ALTERNATIVES = 5
-BATCH = 4  # pictures that MaGiC writes about side by side
 Captions = list[dict[str, float]]  # of each picture: captions with what decided between them, the answer first
-Method = Callable[[Models, Sequence[Image]], Captions]
+Method = Callable[[Models, Sequence[Image], threading.Event | None], Captions]
 
 
-def by_asif(models: Models, images: Sequence[Image]) -> Captions:
+def by_asif(models: Models, images: Sequence[Image], stop: threading.Event | None = None) -> Captions:
     """With how much the best of the bank agree with each, 0..1."""
-    found = [asif.caption(models, image, bank.shipped()).best[:ALTERNATIVES] for image in images]
+    found = [asif.caption(models, image, bank.shipped(), stop=stop).best[:ALTERNATIVES] for image in images]
     return [{one.caption: one.agreement for one in best} for best in found]
 
 
 def by_rule(rule: magic.Rule) -> Method:
-    """With the similarity that the embedded pair sees at the last word, 0..1."""
+    """With the embedded model's similarity of picture and text at the last word, 0..1."""
 
-    def write(models: Models, images: Sequence[Image]) -> Captions:
-        drafts = magic.caption(models, EMBEDDED, images, rule)
+    def write(models: Models, images: Sequence[Image], stop: threading.Event | None = None) -> Captions:
+        drafts = magic.caption(models, EMBEDDED, images, rule, stop=stop)
         return [{draft.text: draft.steps[-1].similarities[draft.steps[-1].chosen]} for draft in drafts]
 
     return write
@@ -59,65 +61,67 @@ def methods(models: Models) -> list[str]:
 
 def compare(
     models: Models,
-    images: Sequence[Image],
+    images: Sequence[image_files.Source],
     names: Sequence[str],
     on_step: OnStep | None = None,
     stop: threading.Event | None = None,
 ) -> list[Captioned]:
-    """One for each method and picture, method by method. `stop` is looked at between batches, and raises Stopped."""
+    """One for each method and picture, method by method. `images` are files or PIL images, read a few at a time, once
+    for each method. Raises UserError for too many pictures, one that cannot be read, or a method that is none; Stopped between
+    words, pictures and batches once `stop` is set."""
     if not images or not names:
         raise UserError("Choose a picture and at least one method first.")
     if len(images) > MAX_PICTURES:
         raise UserError(f"That is {len(images)} pictures; at most {MAX_PICTURES} are captioned at once.")
     captions: Captions = []
-    for name in names:
+    for name in names:  # method by method: not all of their models may fit into memory at once
         captioned = _method(models, name)
-        for start in range(0, len(images), BATCH):
-            if stop is not None and stop.is_set():
-                raise Stopped
-            captions += captioned(models, images[start : start + BATCH])
+        for batch in image_files.read_batches(images, stop):
+            captions += captioned(models, [picture.image for picture in batch], stop)
             if on_step:
                 on_step(len(captions), len(names) * len(images))
-    seen = models.embed_images(EMBEDDED, images)
-    read = models.embed_texts(EMBEDDED, [next(iter(found)) for found in captions])
+    pictures, notes = embed(models, EMBEDDED, images, None, stop)
+    texts = models.embed_texts(EMBEDDED, [next(iter(found)) for found in captions], None, stop)
     rows = []
-    for number, (found, vector) in enumerate(zip(captions, read, strict=True)):
+    for number, (found, vector) in enumerate(zip(captions, texts, strict=True)):
         place, picture = divmod(number, len(images))
-        alike = seen @ vector
-        rows.append(Captioned(picture, names[place], found, float(alike[picture]), int(alike.argmax()) == picture))
+        similar = pictures @ vector
+        own = int(similar.argmax()) == picture
+        rows.append(Captioned(picture, names[place], found, float(similar[picture]), own, notes[picture]))
     return rows
 
 
-def looked(models: Models, image: Image, found: Sequence[Captioned]) -> Attribution | None:
-    """Where the first captioner that can say so looked for each word of its caption of `image`, the first picture; None if
-    none can."""
+def attribution(models: Models, image: Image, found: Sequence[Captioned]) -> Attribution | None:
+    """What the first captioner that can say so attended to for each word of its caption of the first picture, `image`; None
+    if none can."""
     for one in found:
         if (
             one.picture == 0
             and one.method not in METHODS
             and issubclass(models.catalog.adapter(one.method), AttentiveCaptioner)
         ):
-            encoding, caption = models.encode(one.method, image), next(iter(one.captions))
-            attribution: Attribution = models.call(one.method, "attention", encoding, caption)
-            return attribution
+            caption = next(iter(one.captions))
+            shown: Attribution = models.call(one.method, "attention", models.encode(one.method, image), caption)
+            return shown
     return None
 
 
 def program(models: Models, name: str, file: str) -> str:
-    """The shortest program on `transformers` that gives the same captions, as text."""
+    """The shortest program on `transformers` that gives the same captions, as text, ready to run as its heading says."""
     adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Captioner)
-    return f"""\
+    text = f"""\
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
-image = Image.open({file!r}).convert("RGB")
+{image_line(file)}
 
 {adapter.caption_program(str(spec.path or spec.id)).rstrip()}
 
 for caption, confidence in captions.items():
     print(f"{{caption}}: {{confidence:.3f}}")
 """
+    return headed(text, [file])
 
 
 def _method(models: Models, name: str) -> Method:
@@ -125,4 +129,13 @@ def _method(models: Models, name: str) -> Method:
         return METHODS[name]
     if not issubclass(models.catalog.adapter(name), Captioner):
         raise UserError(f"{name} writes no captions. Choose another.")
-    return lambda models, images: [models.call(name, "caption", models.encode(name, image)) for image in images]
+
+    def caption(models: Models, images: Sequence[Image], stop: threading.Event | None = None) -> Captions:
+        found = []
+        for image in images:
+            if stop is not None and stop.is_set():
+                raise Stopped
+            found.append(models.call(name, "caption", models.encode(name, image)))
+        return found
+
+    return caption

@@ -3,25 +3,29 @@ model says which of the k likeliest words fits the picture."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL.Image import Image
+from scipy.special import softmax
 
 from core.data import bank
-from core.errors import UserError
+from core.errors import Stopped, UserError
 from core.models.abilities import DualEncoder, LanguageModel, Proposal
-from core.models.family import CAPTIONER, EMBEDDED
+from core.models.family import CAPTIONER
 from core.models.inference import Models
 from core.results import Draft, Step
 from core.tasks import TASKS, Task, asif
+from core.tasks._magic_program import program as program
 from core.tasks._recall import Recalled
 
 TASK = TASKS.register("magic", Task("magic", "a caption written word by word, guided by the picture", DualEncoder))
 
-SEEN = 60  # of the tokens written, the last ones that the image-text model reads
+READ = 60  # of the tokens written, the last ones that the image-text model reads
 MAX_K, MAX_LENGTH, MAX_SCALE = 100, 64, 200
+CANDIDATES = 200  # that the language model weighs at once
 
 
 @dataclass(frozen=True)
@@ -57,35 +61,71 @@ VARIANTS = {
 
 
 def decode(
-    models: Models, scorer: str, images: Sequence[Image], rule: Rule, writer: str = CAPTIONER
+    models: Models,
+    scorer: str,
+    images: Sequence[Image],
+    rule: Rule,
+    writer: str = CAPTIONER,
+    stop: threading.Event | None = None,
 ) -> Iterator[list[Draft]]:
-    """The drafts of all pictures after each token, written side by side; each stops at its own end of text."""
+    """The drafts of all pictures after each token, written side by side; each stops at its own end of text.
+
+    The device is free between tokens, and between parts of a token: the language model weighs at most CANDIDATES words at
+    once (the k of one picture, where k is more), and the image-text model reads as many texts as fit a batch. Raises
+    Stopped between tokens once `stop` is set."""
     if not images:
         raise UserError("Choose a picture first: upload one, take one, or click an example.")
     _need_writer(models, writer)
-    vectors = models.embed_images(scorer, images)
+    vectors = models.embed_images(scorer, images, None, stop)
     scale = models.detail(scorer, "scale").scale if rule.scale is None else rule.scale
     end = models.detail(writer, "end")
-    memories = [_recalled(models, writer, image) for image in images] if rule.recall else []
+    memories = [_recalled(models, writer, image, stop) for image in images] if rule.recall else []
     drafts = [Draft("", (end,)) for _ in images]
+    together = max(1, CANDIDATES // rule.k)
+    parts = [range(start, min(start + together, len(images))) for start in range(0, len(images), together)]
     for _ in range(rule.length - 1):
-        open_ones = [i for i, draft in enumerate(drafts) if not draft.ended]
-        if not open_ones:
+        if all(draft.ended for draft in drafts):
             return
-        rows = [drafts[i].tokens for i in open_ones]
-        recalled = [memories[i].after(drafts[i].tokens) for i in open_ones] if memories else []
-        proposed = models.call(writer, "propose", rows, rule.k, recalled, rule.recall)
-        longer = [
-            [(*drafts[i].tokens, token) for token in proposed.ids[row].tolist()] for row, i in enumerate(open_ones)
-        ]
-        texts = _texts(models, writer, [[tokens[1:][-SEEN:] for tokens in group] for group in longer])
-        words = _texts(models, writer, _singles(proposed))
-        read = models.embed_continuations(scorer, texts)
-        for row, i in enumerate(open_ones):
-            step = weigh(proposed, row, words[row], read[row] @ vectors[i], rule, scale)
-            tokens = longer[row][step.chosen]
-            drafts[i] = Draft(texts[row][step.chosen], tokens, (*drafts[i].steps, step), tokens[-1] == end)
+        for part in parts:
+            if stop is not None and stop.is_set():
+                raise Stopped
+            unfinished = [i for i in part if not drafts[i].ended]
+            if unfinished:
+                recalled = [memories[i].after(drafts[i].tokens) for i in unfinished] if memories else []
+                proposed = models.call(
+                    writer, "propose", [drafts[i].tokens for i in unfinished], rule.k, recalled, rule.recall
+                )
+                own = [drafts[i] for i in unfinished]
+                longer = _lengthened(models, scorer, writer, own, proposed, vectors[unfinished], rule, scale, end)
+                for i, draft in zip(unfinished, longer, strict=True):
+                    drafts[i] = draft
         yield list(drafts)
+
+
+def _lengthened(
+    models: Models,
+    scorer: str,
+    writer: str,
+    drafts: Sequence[Draft],
+    proposed: Proposal,
+    pictures: np.ndarray,
+    rule: Rule,
+    scale: float,
+    end: int,
+) -> list[Draft]:
+    """Each draft with the token more that the rule chooses among those proposed for it; `pictures` [drafts, d]."""
+    longer = [
+        [(*draft.tokens, token) for token in ids] for draft, ids in zip(drafts, proposed.ids.tolist(), strict=True)
+    ]
+    texts = _texts(models, writer, [[tokens[1:][-READ:] for tokens in group] for group in longer])
+    words = _texts(models, writer, _singles(proposed))
+    embedded = models.embed_continuations(scorer, texts)
+    found = []
+    for row, draft in enumerate(drafts):
+        step = weigh(proposed, row, words[row], embedded[row] @ pictures[row], rule, scale)
+        tokens = longer[row][step.chosen]
+        found.append(Draft(texts[row][step.chosen], tokens, (*draft.steps, step), tokens[-1] == end))
+    return found
 
 
 def weigh(proposed: Proposal, row: int, words: list[str], similarities: np.ndarray, rule: Rule, scale: float) -> Step:
@@ -107,9 +147,16 @@ def weigh(proposed: Proposal, row: int, words: list[str], similarities: np.ndarr
     )
 
 
-def caption(models: Models, scorer: str, images: Sequence[Image], rule: Rule, writer: str = CAPTIONER) -> list[Draft]:
+def caption(
+    models: Models,
+    scorer: str,
+    images: Sequence[Image],
+    rule: Rule,
+    writer: str = CAPTIONER,
+    stop: threading.Event | None = None,
+) -> list[Draft]:
     """The finished drafts."""
-    return list(decode(models, scorer, images, rule, writer))[-1]
+    return list(decode(models, scorer, images, rule, writer, stop))[-1]
 
 
 def _texts(models: Models, writer: str, groups: list[list[tuple[int, ...]]]) -> list[list[str]]:
@@ -124,108 +171,12 @@ def _singles(proposed: Proposal) -> list[list[tuple[int, ...]]]:
     return [[(token,) for token in (*ids, alone)] for ids, alone in rows]
 
 
-def _recalled(models: Models, writer: str, image: Image) -> Recalled:
-    """Found by the embedded model's anchors, whichever model looks at the picture otherwise."""
-    near = asif.nearest(models, image, bank.shipped())
+def _recalled(models: Models, writer: str, image: Image, stop: threading.Event | None = None) -> Recalled:
+    """Found by the embedded model's anchors, whichever model compares picture and text otherwise."""
+    near = asif.nearest(models, image, bank.shipped(), stop=stop)
     end = models.detail(writer, "end")
     rows = [[end, *row, end] for row in models.call(writer, "encode", near.captions)]
     return Recalled(rows, (near.scores**asif.SHARPER).tolist())
-
-
-def program(models: Models, scorer: str, writer: str, file: str, rule: Rule) -> str:
-    """The shortest program on `transformers` that writes the same tokens, as text; "" where there is none."""
-    eyes = EMBEDDED_EYES if scorer == EMBEDDED else CLIP_EYES if models.catalog.spec(scorer).family == "clip" else ""
-    if not eyes:
-        return ""
-    spec = models.catalog.spec(writer)
-    written = "assets/captioner" if writer == CAPTIONER else str(spec.path or spec.id)
-    scale = models.detail(scorer, "scale").scale if rule.scale is None else rule.scale
-    return PROGRAM.format(
-        file=repr(file),
-        eyes=eyes.replace("{scorer}", str(models.catalog.spec(scorer).path or scorer)),
-        writer=written,
-        k=rule.k,
-        alpha=rule.alpha,
-        beta=rule.beta,
-        scale=round(scale, 4),
-        steps=rule.length - 1,
-        lab=LAB if rule.recall else "",
-        memory=MEMORY.format(recall=rule.recall, sharper=asif.SHARPER) if rule.recall else "",
-        mix=MIX if rule.recall else "",
-    )
-
-
-EMBEDDED_EYES = """\
-from core.assets import EMBEDDED_FOLDER
-from core.models.embedded.pair import EmbeddedPair  # EfficientNet-Lite0 and MiniLM, joined by ASIF
-
-pair = EmbeddedPair.load(EMBEDDED_FOLDER, torch.device("cpu"), torch.float32)
-similar = lambda texts: pair.embed_texts(texts) @ pair.embed_images([image])[0]"""
-
-CLIP_EYES = """\
-from transformers import CLIPModel, CLIPProcessor
-
-clip, processor = CLIPModel.from_pretrained("{scorer}").eval(), CLIPProcessor.from_pretrained("{scorer}")
-
-
-def similar(texts):
-    inputs = processor(text=texts, images=image, padding=True, truncation=True, return_tensors="pt")
-    outputs = clip(**inputs)
-    return outputs.text_embeds @ outputs.image_embeds[0]"""
-
-LAB = """
-from core.data import bank
-from core.engine import Engine
-from core.models.inference import Models
-from core.settings import Settings
-from core.tasks import asif
-from core.tasks._recall import Recalled
-"""
-
-MEMORY = """\
-end, recall = row[0], {recall}
-near = asif.nearest(Models(Engine(Settings())), image, bank.shipped())  # 300 captions, by their anchors
-sentences = [[end, *tokenizer(caption)["input_ids"], end] for caption in near.captions]
-memory = Recalled(sentences, (near.scores**{sharper}).tolist())
-"""
-
-MIX = """\
-        known = memory.after(row)
-        whole *= 1 - recall
-        whole[list(known)] += recall * torch.tensor(list(known.values()))
-"""
-
-PROGRAM = """\
-import torch
-from PIL import Image
-from transformers import AutoTokenizer, GPT2LMHeadModel
-{lab}{eyes}
-
-image = Image.open({file}).convert("RGB")
-writer, tokenizer = GPT2LMHeadModel.from_pretrained("{writer}").float().eval(), AutoTokenizer.from_pretrained("{writer}")
-k, alpha, beta, scale = {k}, {alpha}, {beta}, {scale}
-unit = torch.nn.functional.normalize
-row = [writer.config.eos_token_id]
-{memory}with torch.inference_mode():
-    for _ in range({steps}):
-        whole = writer(torch.tensor([row]), attention_mask=torch.ones(1, len(row))).logits[0, -1].softmax(-1)
-{mix}        probabilities, tokens = whole.topk(k)
-        rows = torch.tensor([[*row, token] for token in tokens])
-        states = unit(writer(rows, output_hidden_states=True).hidden_states[-1], dim=-1)
-        penalties = (states[:, -1:] @ states[:, :-1].transpose(1, 2)).amax((1, 2))
-        texts = [" ".join(text.split()) for text in tokenizer.batch_decode(rows[:, 1:], skip_special_tokens=True)]
-        picture = (scale * similar(texts)).softmax(0)
-        best = ((1 - alpha) * probabilities - alpha * penalties + beta * picture).argmax()
-        row.append(int(tokens[best]))
-        if row[-1] == row[0]:
-            break
-print(texts[best])
-"""
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    shares = np.exp(logits - logits.max())
-    return shares / shares.sum()  # type: ignore[no-any-return]
 
 
 def _need_writer(models: Models, writer: str) -> None:

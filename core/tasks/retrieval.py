@@ -21,7 +21,9 @@ from core.models.inference import Models
 from core.results import Hit, Recall
 from core.tasks import TASKS, Task
 from core.tasks._program import READ_IMAGE, headed, image_line, shown_path
-from core.tasks._ranking import Vectors, recall, top_k
+from core.tasks._ranking import Vectors
+from core.tasks._ranking import recall as recall
+from core.tasks._ranking import top_k as top_k
 
 TASK = TASKS.register("retrieval", Task("retrieval", "find pictures by words, words by a picture", DualEncoder))
 

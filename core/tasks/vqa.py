@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 
 from PIL.Image import Image
@@ -13,6 +14,8 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.results import Answers
 from core.tasks import TASKS, Task
+from core.tasks._program import headed, image_line
+from core.tasks._sources import required
 from core.text import clean_text
 
 TASK = TASKS.register("vqa", Task("vqa", "a question about a picture", Answerer))
@@ -40,11 +43,16 @@ def clean_text_lines(text: str) -> list[str]:
     return [clean_text(line) if len(line) <= LENGTH else line for line in text.splitlines()]
 
 
-def answer(models: Models, name: str, image: Image | None, questions: Sequence[str]) -> list[Answers]:
-    """The likeliest answers to each question. The picture is encoded once, also for questions asked later."""
+def answer(
+    models: Models, name: str, image: Image | None, questions: Sequence[str], stop: threading.Event | None = None
+) -> list[Answers]:
+    """The likeliest answers to each question. The picture is encoded once, also for questions asked later; questions go
+    through the model a batch at a time. Raises UserError where there is no picture or no question, and Stopped between
+    batches once `stop` is set."""
     questions = parse_questions("\n".join(questions))
-    encoding = models.encode(name, there(image))
-    found = models.call(name, "answer", encoding, questions)
+    encoding = models.encode(name, required(image))
+    batches = models.map(name, "answer", questions, MAX_QUESTIONS, None, stop, (encoding,))
+    found = [answers for batch in batches for answers in batch]
     return [
         Answers(question, answers, hint(name, question)) for question, answers in zip(questions, found, strict=True)
     ]
@@ -58,7 +66,7 @@ def attribution(
     if not issubclass(models.catalog.adapter(name), AttentiveAnswerer):
         return None
     question = parse_questions(question)[0]
-    found: Attribution = models.call(name, "attribution", models.encode(name, there(image)), question, shuffled)
+    found: Attribution = models.call(name, "attribution", models.encode(name, required(image)), question, shuffled)
     return found
 
 
@@ -74,14 +82,14 @@ def hint(name: str, question: str) -> str:
 
 
 def program(models: Models, name: str, file: str, question: str) -> str:
-    """The shortest program on `transformers` that gives the same answers, as text."""
+    """The shortest program on `transformers` that gives the same answers, as text, ready to run as its heading says."""
     adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Answerer)
-    return f"""\
+    text = f"""\
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
-image = Image.open({file!r}).convert("RGB")
+{image_line(file)}
 question = {question!r}
 
 {adapter.answer_program(str(spec.path or spec.id)).rstrip()}
@@ -89,9 +97,4 @@ question = {question!r}
 for answer, confidence in answers.items():
     print(f"{{answer}}: {{confidence:.3f}}")
 """
-
-
-def there(image: Image | None) -> Image:
-    if image is None:
-        raise UserError("Choose a picture first: upload one, take one, or click an example.")
-    return image
+    return headed(text, [file])

@@ -12,7 +12,7 @@ import PIL.Image
 from core import images
 from core.data.export import csv_text
 from core.errors import UserError
-from core.explain import alternatives, leaning
+from core.explain import alternatives, attribution
 from core.results import Captioned
 from core.tasks import captioning
 from tabs._downloads import write_file
@@ -38,12 +38,10 @@ class Outputs(NamedTuple):
 
 
 class Pictures(NamedTuple):
-    """What is captioned, what it is called, where a program finds the first, and what is to be said of them."""
+    """What is captioned, files or one image, and what it is called."""
 
-    images: list[PIL.Image.Image]
+    sources: list[Any]
     titles: list[str]
-    path: str
-    note: str
 
 
 def _noted(note: str) -> Outputs:
@@ -65,7 +63,7 @@ def caption_compare(
     for name in trained:
         yield from downloaded(lab, name, progress, _noted)
     found = yield from stoppable(
-        lambda step, stop: captioning.compare(lab.models, pictures.images, names, step, stop),
+        lambda step, stop: captioning.compare(lab.models, pictures.sources, names, step, stop),
         "Writing captions",
         progress,
         _noted,
@@ -73,16 +71,20 @@ def caption_compare(
     called = pictures.titles
     data = [[called[one.picture], one.method, one.caption, round(one.similarity, 4)] for one in found]
     listed = [_json(one, called[one.picture]) for one in found]
-    attention = captioning.looked(lab.models, pictures.images[0], found)
+    first = images.read(pictures.sources[0]).image
+    attention = captioning.attribution(lab.models, first, found)
+    notes = {one.picture: one.note for one in found if one.note}
+    if len(called) > 1:
+        notes = {place: f"{as_text(called[place])}: {note}" for place, note in notes.items()}
     yield Outputs(
         table=rows(HEADER, data),
         evidence=listed,
         download=write_file("captions.csv", csv_text(HEADER, data)),
         download_json=write_file("captions.json", json.dumps(listed, indent=1)),
-        note=lines(pictures.note, _told_apart(found, names, len(called))),
+        note=lines(*notes.values(), _told_apart(found, names, len(called))),
         plot=alternatives.figure([one for one in found if one.picture == 0]),
-        maps=leaning.figure(pictures.images[0], attention) if attention else None,
-        code="\n\n".join(captioning.program(lab.models, name, pictures.path) for name in trained),
+        maps=attribution.figure(first, attention) if attention else None,
+        code="\n\n".join(captioning.program(lab.models, name, called[0]) for name in trained),
     )
 
 
@@ -90,12 +92,10 @@ def _pictures(image: PIL.Image.Image | None, files: list[str] | None) -> Picture
     """The files if there are any, else the one picture."""
     if not files:
         image = needed(image)
-        return Pictures([image], [file_name(image)], file_name(image), images.note(image))
+        return Pictures([image], [file_name(image)])
     if len(files) > captioning.MAX_PICTURES:
         raise UserError(f"That is {len(files)} pictures; at most {captioning.MAX_PICTURES} are captioned at once.")
-    read, called = [images.read(file) for file in files], titles(files)
-    notes = [f"{as_text(name)}: {one.note}" for name, one in zip(called, read, strict=True) if one.note]
-    return Pictures([one.image for one in read], called, called[0], lines(*notes))
+    return Pictures(list(files), titles(files))
 
 
 def _json(one: Captioned, title: str) -> dict[str, Any]:

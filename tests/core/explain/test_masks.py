@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from core.explain import leaning, masks
+from core.explain import attribution, masks
 from core.mask import Mask
 from core.models.abilities import Attribution
 
@@ -40,12 +40,12 @@ def test_maps_that_survive_shuffling_say_nothing():
 
     maps = torch.rand(3, 4, 6, generator=torch.Generator().manual_seed(0))
     found = Attribution(["how", "many", "cats"], maps)
-    assert leaning.likeness(found, found) > 0.999
-    assert abs(leaning.likeness(found, Attribution(found.words, maps.flip(1, 2)))) < 0.9
-    assert leaning.likeness(found, Attribution(found.words, torch.zeros(3, 4, 6))) == 0
-    figure = leaning.figure(Image.new("RGB", (30, 20)), found, found)
+    assert attribution.correlation(found, found) > 0.999
+    assert abs(attribution.correlation(found, Attribution(found.words, maps.flip(1, 2)))) < 0.9
+    assert attribution.correlation(found, Attribution(found.words, torch.zeros(3, 4, 6))) == 0
+    figure = attribution.figure(Image.new("RGB", (30, 20)), found, found)
     figure.canvas.draw()
     titles = [axis.get_title() for axis in figure.axes]
     assert titles[:4] == ["all words", "how", "many", "cats"]
     assert titles[4] == "shuffled: all words"
-    assert leaning.figure(Image.new("RGB", (30, 20)), Attribution([], maps[:0])) is None
+    assert attribution.figure(Image.new("RGB", (30, 20)), Attribution([], maps[:0])) is None

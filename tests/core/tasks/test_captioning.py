@@ -45,6 +45,35 @@ def test_rows_are_what_each_method_says(models, pictures):
         assert row.found == (vectors.argmax() == row.picture)
 
 
+def test_files_are_read_a_few_at_a_time_and_their_notes_come_along(models, pictures, tmp_path, monkeypatch):
+    pictures[0].save(tmp_path / "a.gif", save_all=True, append_images=[pictures[1].resize(pictures[0].size)])
+    pictures[1].save(tmp_path / "b.png")
+    files = [tmp_path / "a.gif", *[tmp_path / "b.png"] * 5]
+    sizes, steps = [], []
+    method = lambda models, images, stop: sizes.append(len(images)) or [{"a cat": 1.0}] * len(images)  # noqa: E731
+    monkeypatch.setitem(captioning.METHODS, "ASIF", method)
+    rows = captioning.compare(models, files, ["ASIF"], lambda *step: steps.append(step))
+    assert (sizes, steps) == ([4, 2], [(4, 6), (6, 6)])
+    assert [row.note for row in rows] == ["Only the first of 2 frames is used.", *[""] * 5]
+
+
+def test_it_stops_within_a_caption(models, pictures, monkeypatch):
+    """MaGiC hears it between two words, a bank between two blocks."""
+    stop, words = threading.Event(), []
+    run = models.engine.call
+
+    def call(key, load, method, *args):
+        if method == "propose":
+            words.append(1)
+            stop.set()
+        return run(key, load, method, *args)
+
+    monkeypatch.setattr(models.engine, "call", call)
+    with pytest.raises(Stopped):
+        captioning.compare(models, pictures, ["MaGiC as published"], stop=stop)
+    assert words == [1]
+
+
 def test_it_stops_between_batches(models, pictures):
     stop = threading.Event()
     with pytest.raises(Stopped):

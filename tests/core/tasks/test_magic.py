@@ -105,6 +105,24 @@ def test_the_caption_grows_and_can_be_left(models, fifty):
     assert magic.caption(models, SCORER, fifty[:1], magic.Rule(k=3, length=3), WRITER)
 
 
+def test_the_device_is_free_between_parts_of_a_token(models, fifty, monkeypatch):
+    """However many pictures and candidates there are, and the tokens stay the same."""
+    rule, asked = magic.Rule(k=5, length=5), []
+    together = magic.caption(models, SCORER, fifty[:6], rule, WRITER)
+    monkeypatch.setattr(magic, "CANDIDATES", 10)
+    call = models.call
+    monkeypatch.setattr(
+        models,
+        "call",
+        lambda name, method, *args: (
+            (asked.append(len(args[0])) if method == "propose" else None) or call(name, method, *args)
+        ),
+    )
+    parts = magic.caption(models, SCORER, fifty[:6], rule, WRITER)
+    assert [draft.tokens for draft in parts] == [draft.tokens for draft in together]
+    assert max(asked) == 2
+
+
 @pytest.mark.parametrize("wrong", [{"k": 0}, {"k": 101}, {"length": 1}, {"alpha": 1.1}, {"beta": -1}, {"scale": 0}])
 def test_impossible_rules_are_refused(wrong):
     with pytest.raises(UserError):

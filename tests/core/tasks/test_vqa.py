@@ -1,8 +1,13 @@
+import threading
+
 import pytest
 
-from core.errors import UserError
+from core.assets import EXAMPLES_FOLDER
+from core.errors import Stopped, UserError
+from core.images import read
 from core.models.family import EMBEDDED
 from core.tasks import vqa
+from tests.test_architecture import ROOT
 
 VILT = "dandelin/vilt-b32-finetuned-vqa"
 
@@ -31,8 +36,8 @@ def test_a_published_model_answers_several_at_once(models, images, monkeypatch):
     assert [one.question for one in together] == questions
     assert len(together[0].confidences) == 5
     assert together[0].hint == ""
-    call, called = models.call, []
-    monkeypatch.setattr(models, "call", lambda name, method, *args: called.append(method) or call(name, method, *args))
+    ran, called = models.engine._on_device, []
+    monkeypatch.setattr(models.engine, "_on_device", lambda *args: called.append(args[2]) or ran(*args))
     alone = vqa.answer(models, VILT, images[0], questions[1:])[0]
     assert called == ["answer"], "a follow-up does not look at the picture again"
     assert list(alone.confidences) == list(together[1].confidences)
@@ -46,3 +51,22 @@ def test_the_hint_names_what_was_trained(models):
 def test_no_picture_is_said(models):
     with pytest.raises(UserError, match="Choose a picture first"):
         vqa.answer(models, EMBEDDED, None, ["Is there a dog?"])
+
+
+def test_questions_pass_the_gate_batch_by_batch_and_stop_between(models, images):
+    vqa.answer(models, VILT, images[0], ["Is there a cat?"])
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Stopped):
+        vqa.answer(models, VILT, images[0], ["Is there a dog?"], stop)
+
+
+def test_the_program_runs_as_its_heading_says(models, monkeypatch, capsys):
+    question = "Is there a cat?"
+    image = read(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").image
+    text = vqa.program(models, EMBEDDED, "kitten-yarn-ball.jpg", question)
+    assert text.startswith("# Run this from the lab's folder, the one with app.py.\n")
+    monkeypatch.chdir(ROOT)
+    exec(compile(text, "program", "exec"), {})
+    (found,) = vqa.answer(models, EMBEDDED, image, [question])
+    assert capsys.readouterr().out.splitlines() == [f"{word}: {n:.3f}" for word, n in found.confidences.items()]

@@ -54,8 +54,8 @@ def test_the_family_writes_the_same_and_says_where_it_looked(kept, images):
         written = learner.model.generate(pixel_values=pixels, max_new_tokens=30, num_beams=5, length_penalty=0.0)
     assert objective.tokenizer.decode(written[0], skip_special_tokens=True).strip() == next(iter(captions))
     rows = [Captioned(0, name, {"a rubber duck": 1.0}, 0.5, True) for name in ("ASIF", "mine")]
-    found = captioning.looked(models, images[0], rows)
-    assert captioning.looked(models, images[0], rows[:1]) is None
+    found = captioning.attribution(models, images[0], rows)
+    assert captioning.attribution(models, images[0], rows[:1]) is None
     assert found.words == ["a", "rubber", "duck"]
     assert found.maps.shape == (3, 8, 8)
     assert float(found.maps.amax()) == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""Which patches an answer leaned on, or a caption looked at: a map for each word, over the picture."""
+"""Attribution: how much each patch of the picture mattered to an answer or to each word of a caption, as maps over it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from PIL.Image import Image
 from core.explain._style import new_figure, plain
 from core.models.abilities import Attribution
 
-SHOWN = 8  # words
+MAX_WORDS = 8  # that get a map of their own
 
 
 def figure(image: Image, found: Attribution, check: Attribution | None = None) -> Figure | None:
@@ -18,7 +18,7 @@ def figure(image: Image, found: Attribution, check: Attribution | None = None) -
     if not found.words:
         return None
     many = len(found.words) > 1
-    words = [*(["all words"] if many else []), *found.words[:SHOWN]]
+    words = [*(["all words"] if many else []), *found.words[:MAX_WORDS]]
     small = image.convert("L")
     small.thumbnail((400, 400))
     aspect = min(max(image.height / image.width, 0.4), 2.0)
@@ -30,14 +30,14 @@ def figure(image: Image, found: Attribution, check: Attribution | None = None) -
         maps = attribution.maps.numpy()
         for axis, word, map_ in zip(grid[row], words, [*([maps.mean(0)] if many else []), *maps], strict=False):
             axis.imshow(small, cmap="gray", extent=(0, 1, 0, 1), aspect="auto")
-            axis.imshow(_spread(map_), cmap="inferno", alpha=0.6, extent=(0, 1, 0, 1), aspect="auto")
+            axis.imshow(_stretched(map_), cmap="inferno", alpha=0.6, extent=(0, 1, 0, 1), aspect="auto")
             axis.set_title(plain(prefix + word, 20), fontsize=9)
             axis.axis("off")
             axis.set_box_aspect(aspect)
     return fig
 
 
-def likeness(found: Attribution, check: Attribution) -> float:
+def correlation(found: Attribution, check: Attribution) -> float:
     """Correlation of the mean maps, -1..1: near 1, the map would say nothing about what the model has learned."""
     a, b = (attribution.maps.numpy().mean(0).ravel() for attribution in (found, check))
     if a.std() < 1e-12 or b.std() < 1e-12:
@@ -45,6 +45,6 @@ def likeness(found: Attribution, check: Attribution) -> float:
     return float(np.corrcoef(a, b)[0, 1])
 
 
-def _spread(map_: np.ndarray) -> np.ndarray:
+def _stretched(map_: np.ndarray) -> np.ndarray:
     low, high = float(map_.min()), float(map_.max())
     return np.asarray((map_ - low) / max(high - low, 1e-12))
