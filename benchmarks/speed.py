@@ -37,11 +37,9 @@ class InMemory(Models):
 
     def __init__(self, engine: Engine, shrink: int = 1) -> None:
         super().__init__(engine)
-        self.made = {SCORER: random_clip(shrink), WRITER: random_gpt2(shrink)}
-
-    def loader(self, name: str) -> Any:
-        made = self.made.get(name)
-        return (lambda device, dtype: made) if made else super().loader(name)
+        made = {SCORER: random_clip(shrink), WRITER: random_gpt2(shrink)}
+        load = self.catalog.loader
+        self.catalog.loader = lambda name: (lambda device, dtype: made[name]) if name in made else load(name)
 
 
 def random_gpt2(shrink: int) -> Any:

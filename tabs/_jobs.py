@@ -62,7 +62,7 @@ def stoppable(
             ended.set()
 
     began = clock()
-    threading.Thread(target=run, daemon=True).start()
+    threading.Thread(target=run, name=what, daemon=True).start()
     try:
         wait = min(FIRST_S, every)
         while not ended.wait(wait):

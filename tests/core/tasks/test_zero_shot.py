@@ -5,8 +5,8 @@ import threading
 import numpy as np
 import pytest
 from PIL import Image
-from tabs._base import EXAMPLES
 
+from core.assets import EXAMPLES_FOLDER
 from core.errors import Stopped, UserError
 from core.models.family import EMBEDDED
 from core.tasks import zero_shot
@@ -109,7 +109,7 @@ def test_a_program_says_how_to_run_it(models, monkeypatch, capsys):
     assert "'assets/examples/kitten-yarn-ball.jpg'" in text
     monkeypatch.chdir(ROOT)
     exec(compile(text, "program", "exec"), {})
-    result = zero_shot.classify(models, EMBEDDED, [EXAMPLES / "kitten-yarn-ball.jpg"], LABELS, ["a {}"])
+    result = zero_shot.classify(models, EMBEDDED, [EXAMPLES_FOLDER / "kitten-yarn-ball.jpg"], LABELS, ["a {}"])
     assert f"'cat': {round(result.scores[0][0], 4)}" in capsys.readouterr().out
     text = zero_shot.program(models, EMBEDDED, ["my\nown.jpg"], LABELS, ["a {}"], "softmax")
     assert text.startswith("# Run this from the lab's folder, the one with app.py, with 'my\\nown.jpg' in it.\n")
@@ -118,7 +118,7 @@ def test_a_program_says_how_to_run_it(models, monkeypatch, capsys):
 
 
 def test_a_photo_that_lies_on_its_side_is_turned_by_the_program_too(models, tmp_path, capsys):
-    photo, exif = Image.open(EXAMPLES / "kitten-yarn-ball.jpg").resize((300, 200)), Image.Exif()
+    photo, exif = Image.open(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").resize((300, 200)), Image.Exif()
     exif[0x0112] = 8
     photo.save(tmp_path / "phone.png", exif=exif)
     file = str(tmp_path / "phone.png")
