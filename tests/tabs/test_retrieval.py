@@ -129,8 +129,9 @@ def test_the_shown_program_gives_the_same_ranking(lab, tmp_path, capsys, text, p
     image = Image.open(query).convert("RGB") if picture else None
     vector = retrieval.query_vector(lab.models, EMBEDDED, text, image)
     hits = retrieval.search(lab.models, EMBEDDED, gallery, vector, 3)
-    program = retrieval.program(lab.models, EMBEDDED, str(pictures), text, str(query) if picture else "", 3)
-    exec(compile(program, "program", "exec"), {})
+    program = retrieval.program(lab.models, EMBEDDED, "mine", text, str(query) if picture else "", 3)
+    assert "'my-pictures'" in program
+    exec(compile(program.replace("'my-pictures'", repr(str(pictures))), "program", "exec"), {})
     printed = [line.split(" ") for line in capsys.readouterr().out.strip().splitlines()]
     assert [name for _, name in printed] == [hit.id for hit in hits]
     assert [float(score) for score, _ in printed] == pytest.approx([hit.score for hit in hits], abs=2e-4)
