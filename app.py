@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -32,23 +33,10 @@ from web.admin_sessions import AdminSessions
 from web.body_limit import BodyLimit
 from web.page import Page
 from web.requests import RequestCheck
+from web.temporary import TemporaryRoot
+from web.theme import theme
 
-FONT = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")  # the visitor's own: none is fetched
-MONO = ("ui-monospace", "Consolas", "monospace")
 JSON_BYTES, UPLOAD_BYTES = 2 * 2**20, 600 * 2**20  # a zip of pictures may be large; nothing else may
-
-
-def theme() -> gr.themes.Base:
-    """Gradio's Soft, with the texts and buttons that it draws too pale to read made darker (contrast 4.5 or more)."""
-    soft = gr.themes.Soft(primary_hue="blue", secondary_hue="blue", neutral_hue="slate", font=FONT, font_mono=MONO)
-    return soft.set(
-        block_label_text_color="*primary_700",
-        block_title_text_color="*primary_700",
-        block_info_text_color="*neutral_500",
-        body_text_color_subdued="*neutral_500",
-        button_primary_background_fill="*primary_600",
-        button_primary_background_fill_hover="*primary_700",
-    )
 
 
 def open_lab(settings: Settings) -> Lab:
@@ -129,6 +117,19 @@ def _warm(models: Models) -> None:
 def main() -> None:
     settings = Settings.from_args()
     os.environ.pop(ADMIN_VARIABLE, None)  # no process that is started from here inherits it
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl+C
+    temporary = TemporaryRoot()
+    try:
+        with suppress(KeyboardInterrupt):
+            serve(settings)
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        temporary.remove()
+    os._exit(0)  # jobs on the device stop where they are: torch aborts when Python unwinds its threads
+
+
+def serve(settings: Settings) -> None:
+    """Until Ctrl+C."""
     try:
         lab = open_lab(settings)
     except UserError as error:
@@ -140,12 +141,10 @@ def main() -> None:
         raise SystemExit(
             f"Port {settings.port} of {settings.host} cannot be used: choose another with --port."
         ) from None
-    with suppress(KeyboardInterrupt):
-        print(f"VLM Lab is at {address} (Ctrl+C stops it)\n{admin_line(lab, address)}", flush=True)
-        if settings.profile == EMBEDDED:
-            threading.Thread(target=_warm, args=(lab.models,), daemon=True).start()
-        page.block_thread()
-    os._exit(0)  # jobs on the device stop where they are: torch aborts when Python unwinds its threads
+    print(f"VLM Lab is at {address} (Ctrl+C stops it)\n{admin_line(lab, address)}", flush=True)
+    if settings.profile == EMBEDDED:
+        threading.Thread(target=_warm, args=(lab.models,), daemon=True).start()
+    page.block_thread()
 
 
 if __name__ == "__main__":
