@@ -84,13 +84,12 @@ def launch_options(lab: Lab) -> dict[str, Any]:
         "max_file_size": UPLOAD_BYTES,
         "footer_links": ["api", "settings"],
     }
-    stack = [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]
-    served: dict[str, Any] = {"middleware": stack}
+    served: dict[str, Any] = {"middleware": [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]}
     if lab.admin_sessions:
         admin = _admin.site(lab, options)
-        stack.append(Middleware(AdminGate, admin=admin, sessions=lab.admin_sessions))
+        served["middleware"].append(Middleware(AdminGate, admin=admin, sessions=lab.admin_sessions))
         served["lifespan"] = admin.router.lifespan_context
-    stack.append(Middleware(RequestCheck))
+    served["middleware"].append(Middleware(RequestCheck))
     return {**options, "app_kwargs": served}
 
 
@@ -138,9 +137,8 @@ def serve(settings: Settings) -> None:
     try:
         _, address, _ = page.launch(**launch_options(lab), quiet=True, prevent_thread_lock=True)
     except OSError:
-        raise SystemExit(
-            f"Port {settings.port} of {settings.host} cannot be used: choose another with --port."
-        ) from None
+        where = f"Port {settings.port} of {settings.host}"
+        raise SystemExit(f"{where} cannot be used: choose another with --port.") from None
     print(f"VLM Lab is at {address} (Ctrl+C stops it)\n{admin_line(lab, address)}", flush=True)
     if settings.profile == EMBEDDED:
         threading.Thread(target=_warm, args=(lab.models,), daemon=True).start()
