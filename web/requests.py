@@ -58,6 +58,8 @@ class RequestCheck:
                     sessions.append(fields["session_hash"])
             if not all(isinstance(one, str) and SESSION.fullmatch(one) for one in sessions):
                 raise HTTPException(400, "session_hash must be 1 to 64 of a-z, 0-9 and -.")
+            if path == "deep_link":  # Gradio would write a file of the whole page for each, and never remove it
+                raise HTTPException(404, "This page offers no links to its state.")
             if fields is not None:
                 _check_function(scope["app"].get_blocks(), path, fields)
         except HTTPException as refused:

@@ -6,6 +6,7 @@ import pytest
 from benchmarks import masks, questions
 from benchmarks.instances import Instance, to_mask
 from benchmarks.questions import Item
+from core.mask import Mask
 
 CATEGORIES = ["person", "dog", "bus", "pizza"]
 
@@ -61,7 +62,9 @@ def test_masks_are_measured(monkeypatch):
     truth = PICTURES[0][0].mask | PICTURES[0][1].mask  # a fifth of the picture
     found = {"dog": truth, "bus": np.zeros_like(truth), "pizza": ~truth, "person": truth}
     monkeypatch.setattr(masks.segmentation, "segment", lambda models, name, image, prompts: prompts)
-    monkeypatch.setattr(masks.segmentation, "masks", lambda prompts: np.stack([found[p] for p in prompts]))
+    monkeypatch.setattr(
+        masks.segmentation, "masks", lambda prompts: [Mask.of(prompt, found[prompt]) for prompt in prompts]
+    )
     figures = masks.measure(None, "any", [None], PICTURES[:1], CATEGORIES)
     assert figures["mIoU"] == figures["mIoU_large"] == 1
     assert figures["absent_area"] == pytest.approx((0 + 0.8) / 2), "a small person is present, so it is no absent one"

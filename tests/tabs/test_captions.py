@@ -166,7 +166,7 @@ def test_methods_are_compared_on_one_picture(client):
 
 def test_where_a_captioner_looked_is_drawn(client, monkeypatch):
     seen = Attribution(["a", "cat"], torch.rand(2, 9, 9))
-    monkeypatch.setattr(captioning, "looked", lambda *_: seen)
+    monkeypatch.setattr(captioning, "attribution", lambda *_: seen)
     *_, maps, _ = client.predict(CAT, None, ["ASIF"], api_name="/caption_compare")
     assert maps["plot"].startswith("data:image")
 
