@@ -125,16 +125,13 @@ class Engine:
                 raise Stopped
             size = min(most, self._sizes.get((key, method), 1))
             part = items[done : done + size]
+            outcome = None
             try:
-                result, seconds = self._alone(key, load, method, (*given, part, *after), stop)
+                outcome = self._alone(key, load, method, (*given, part, *after), stop)
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
-                result, seconds = (
-                    None,
-                    -1.0,
-                )  # go on outside this block: the traceback pins the tensors that filled the memory
-            if seconds < 0:
+            if outcome is None:  # outside the block above: the traceback pins the tensors that filled the memory
                 self.free_memory()
                 if halved or len(part) == 1:
                     raise UserError(
@@ -142,6 +139,7 @@ class Engine:
                     )
                 most, halved = max(1, len(part) // 2), True
                 continue
+            result, seconds = outcome
             fitting = int(len(part) * HOLD_S / max(seconds, 1e-6))
             self._sizes[key, method] = max(1, min(fitting, 2 * size))
             done += len(part)

@@ -19,7 +19,19 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+
+# Registered here: Pillow imports decoders at first use, and of threads that do so at once one may find some missing.
+from PIL import (  # noqa: F401
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageOps,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    WebPImagePlugin,
+)
 
 from core.errors import Stopped, UserError
 from core.fifo import FifoSemaphore

@@ -1,4 +1,4 @@
-"""Names for things that live one a file: model families, tasks, objectives."""
+"""Registries of what has one file each: model families, tasks, objectives."""
 
 from __future__ import annotations
 

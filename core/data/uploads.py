@@ -109,7 +109,7 @@ def _check(entries: list[zipfile.ZipInfo], budget: int) -> None:
 
 
 def _copy(source: IO[bytes], target: IO[bytes], budget: int) -> int:
-    """Copy at most MAX_BYTES + 1 (enough for the door of pictures to see that a file is too large).
+    """Copy at most MAX_BYTES + 1 (enough for core/images.py to see that a file is too large).
 
     Returns the bytes written. Raises UserError beyond `budget`: sizes in an archive's headers can lie.
     """

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from core import images as door
+from core import images
 from core.models.family import EMBEDDED
 from core.training import OBJECTIVES, all_objectives, find_objective, need_base
 from core.training.data import loading as sets
@@ -92,7 +92,7 @@ def build(lab: Lab) -> Start:
         with TemporaryDirectory(prefix="vlm-lab-look-") as folder:
             found = check(examples(request, values, folder, progress), OBJECTIVES.get(request.objective))
             shown = [
-                (door.thumbnail(one.picture(), SIDE), told(one, request.objective)) for one in found.samples(SHOWN)
+                (images.thumbnail(one.picture(), SIDE), told(one, request.objective)) for one in found.samples(SHOWN)
             ]
         return found.summary(), shown
 
@@ -144,7 +144,7 @@ def _bases(lab: Lab, objective: str) -> list[tuple[str, str]]:
 def _sources(lab: Lab) -> list[tuple[str, str]]:
     kept = [(title, f"gallery:{name}") for title, name in _galleries.choices(lab, None)[1:]]
     made = [
-        ("composed scenes: things pasted on photographs", "scenes"),
+        ("composed scenes: objects pasted on photographs", "scenes"),
         ("the demo gallery: pictures with captions", "gallery"),
     ]
     return [*made, *kept, ("a zip of mine", "zip"), ("a dataset on the hub", "hub")]

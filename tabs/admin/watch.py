@@ -9,7 +9,7 @@ from typing import Any
 
 import gradio as gr
 
-from core import images as door
+from core import images
 from core.errors import UserError
 from core.explain import curves
 from core.training import find_objective
@@ -128,7 +128,7 @@ def build(lab: Lab, start: Start, tabs: gr.Tabs) -> None:
         examples = [Example(**one) for one in runs.folder(id).predictions().get("examples", [])]
         objective = runs.get(id).objective
         return [
-            (door.thumbnail(one.picture(), SIDE), f"{row}. {told(one, objective)}")
+            (images.thumbnail(one.picture(), SIDE), f"{row}. {told(one, objective)}")
             for row, one in enumerate(examples, 1)
         ]
 

@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import threading
 import zlib
 
@@ -12,6 +14,7 @@ from PIL import Image
 from core import images
 from core.errors import Stopped, UserError
 from core.fifo import FifoSemaphore
+from tests.test_architecture import ROOT
 from tests.waiting import until
 
 
@@ -255,3 +258,10 @@ def test_room_is_given_back_by_a_damaged_one(room, photo):
         with pytest.raises(UserError, match="damaged"):
             images.read(raw[:cut])
     assert (room.free, room.waiting) == (8 * 60 * 40, 0)
+
+
+def test_decoders_are_there_before_the_first_picture():
+    """Pillow would import them at its first use, in whichever threads come first."""
+    code = "from core.images import FORMATS; from PIL import Image; print(sorted(set(FORMATS) - set(Image.OPEN)))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,6 +1,6 @@
 """Examples out of a zip in the ImageFolder convention of `datasets`, or out of a set on the hub.
 
-Both are read by `datasets`, which hands on rows whose pictures it has not opened; they enter by the lab's own door and are
+Both are read by `datasets`, which hands on rows whose pictures it has not opened; they are read by core/images.py and
 kept as files. Nothing of a set is ever run: a zip gives up pictures and metadata only, and `datasets` has no code of others.
 """
 
@@ -145,7 +145,7 @@ def _text(row: Mapping[str, Any], columns: Iterable[str], features: Mapping[str,
 
 
 def _bytes(value: Any, tree: Path | None) -> bytes:
-    """A picture's file, at most as much of it as the door of pictures would read. Raises UserError where there is none."""
+    """A picture's file, at most as much of it as core/images.py reads. Raises UserError where there is none."""
     value = value if isinstance(value, dict) else {}
     if value.get("bytes"):
         return bytes(value["bytes"])
