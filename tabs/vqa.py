@@ -147,7 +147,7 @@ def _attribution(lab: Lab, model: str, image: PIL.Image.Image, question: str) ->
     shuffled = vqa.attribution(lab.models, model, image, question, shuffled=True)
     assert shuffled is not None
     alike = attribution.correlation(found, shuffled)
-    verdict = "so the map comes from what the model has learned" if alike < 0.5 else "so read the map with care"
+    verdict = "so the map depends on the weights" if alike < 0.5 else "so read the map with care"
     return attribution.figure(image, found, shuffled), f"Correlation of the two rows: {alike:.2f}, {verdict}."
 
 

@@ -125,8 +125,7 @@ def build(lab: Lab, start: Start, tabs: gr.Tabs) -> None:
     def seen(id: str | None) -> list[tuple[Any, str]]:
         if not id:
             return []
-        examples = [Example(**one) for one in runs.folder(id).predictions().get("examples", [])]
-        objective = runs.get(id).objective
+        examples, objective = runs.folder(id).predicted_examples(), runs.get(id).objective
         return [
             (images.thumbnail(one.picture(), SIDE), f"{row}. {told(one, objective)}")
             for row, one in enumerate(examples, 1)

@@ -1,7 +1,7 @@
 """Examples out of a zip in the ImageFolder convention of `datasets`, or out of a set on the hub.
 
-Both are read by `datasets`, which hands on rows whose pictures it has not opened; they are read by core/images.py and
-kept as files. Nothing of a set is ever run: a zip gives up pictures and metadata only, and `datasets` has no code of others.
+Both are read by `datasets`, which hands on rows whose pictures it has not opened: core/images.py reads them, and they are kept
+as files. Nothing of a set is ever run: a zip gives up pictures and metadata only, and `datasets` has no code of others.
 """
 
 from __future__ import annotations
