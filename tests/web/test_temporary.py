@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -101,8 +102,10 @@ def test_no_picture_of_a_visitor_outlives_the_app(environment, tmp_path, ending)
 
         told: list[bool] = []
         form = {"content-type": "multipart/form-data; boundary=x"}
-        with httpx.stream("GET", f"{address}/gradio_api/heartbeat/somebody"), pytest.raises(httpx.TransportError):
+        # The connection breaks, or an answer comes in time: what counts is what is left.
+        with httpx.stream("GET", f"{address}/gradio_api/heartbeat/somebody"), suppress(httpx.TransportError):
             httpx.post(f"{address}/gradio_api/upload", content=endless(), headers=form, timeout=30)
+        assert told, "the upload was under way"
         _, errors = app.communicate(timeout=20)
     if ending == signal.SIGKILL:
         assert Path(kept).exists()
