@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """VLM Lab: build the page and serve it. `python app.py --help` explains the flags."""
 
 from __future__ import annotations

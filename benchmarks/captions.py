@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Captions of photographs by every method, side by side: CIDEr and BLEU-4 by pycocoevalcap, and how often a caption finds its
 picture again.
 

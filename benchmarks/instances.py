@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The instances of a COCO-shaped folder: whose, where and how much of the picture."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Segmentation on photographs: mean IoU of what is there, and how much is claimed of what is not."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """How good are the answers on photographs? Prints a table; `--json FILE` writes the figures.
 
     python -m benchmarks.quality --coco FOLDER

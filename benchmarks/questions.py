@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Visual question answering on photographs: questions written from the instances of a COCO-shaped folder."""
 
 from __future__ import annotations

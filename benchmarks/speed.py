@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """How much faster than the released algorithm? Prints a table; `--json FILE` writes the figures.
 
     python -m benchmarks.speed

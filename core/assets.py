@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Where the files that ship with the lab lie; `recipes/` makes them, `assets/LICENSES.md` says where they come from."""
 
 from pathlib import Path

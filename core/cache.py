@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Embeddings and encodings that were computed once, kept up to a number of bytes."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Which device models run on, and how running out of its memory looks."""
 
 from __future__ import annotations

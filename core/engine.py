@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Where models run: one device, one loading at a time, one batch at a time, a budget of memory.
 
 The queue of a web page is no lock: cancelling a job there frees its slot while its thread runs on. So the

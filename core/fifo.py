@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A semaphore that serves in the order of arrival. `threading.Lock` and `Semaphore` promise no order, so a thread that
 gives one back and asks again at once mostly gets it again, and those who wait starve."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Reads every image that enters the lab.
 
 Whatever comes in (a path, bytes or a PIL image), what goes on is an upright RGB image of at most KEPT_PIXELS. Dimensions

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """One mask of one picture, small in memory: as run lengths."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Registries of what has one file each: model families, tasks, objectives."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the tasks return: small frozen dataclasses of plain Python values, and arrays where there is a map."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The only reader of command-line flags and environment variables."""
 
 from __future__ import annotations

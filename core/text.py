@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Texts that people type, as tokenizers can read them."""
 
 from __future__ import annotations

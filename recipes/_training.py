@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the training recipes share: arrays on disk that are filled once and resumed, and a Trainer that resumes."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Make assets/embedded/anchors.{json,safetensors}: the text side of the embedded model's 1000 anchor pairs.
 
     pip install --no-deps open_clip_torch==3.3.0 timm==1.0.31

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Make assets/captioner/bank.{txt.gz,safetensors}: captions sampled from the caption language model. After recipes.captioner.
 
     python -m recipes.bank CAPTIONS.txt.gz --work FOLDER

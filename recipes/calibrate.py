@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Make assets/embedded/calibration.json: what the embedded model's similarities mean as probabilities.
 
     python -m recipes.calibrate

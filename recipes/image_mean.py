@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Make assets/embedded/image_mean.safetensors: the mean of the demo gallery's picture vectors.
 
     python -m recipes.image_mean

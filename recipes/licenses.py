@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Make assets/LICENSES.md: the source and licence of every file in assets/.
 
     python -m recipes.licenses

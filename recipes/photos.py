@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Photographs for training: the demo gallery, with the nouns that were listed for each by eye."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Scenes for training: cut-outs pasted on photographs, with exact masks, counts, positions and colours.
 
 Cut-outs: photographs and drawings of Debian's tuxpaint-stamps-default (public domain and GPL-2+, listed in that

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Train assets/segmentation, the decoder that sharpens a phrase's similarity maps into masks.
 
     python -m recipes.segmentation --work SEGMENTATION_FOLDER

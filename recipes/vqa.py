@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Train assets/vqa, the small ViLT that answers questions over the vision tower's grid. After `recipes.segmentation`.
 
     python -m recipes.vqa --work VQA_FOLDER

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Make assets/vqa/words.json: the words that may answer "what is this?", and how often captions use each.
 
     python -m recipes.words CAPTIONS.txt.gz

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a person sees. One file a tab; nothing here imports torch or transformers."""
 
 from __future__ import annotations

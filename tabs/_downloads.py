@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Files for a visitor to download, in Gradio's cache, which is cleared of what is an hour old."""
 
 from __future__ import annotations

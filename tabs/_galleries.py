@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Which galleries a visitor can choose from: the one that comes with the lab, kept ones, and one of his own."""
 
 from __future__ import annotations

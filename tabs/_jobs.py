@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """How a handler runs what takes long: the queue it waits in, what it says meanwhile, and how it is stopped."""
 
 from __future__ import annotations

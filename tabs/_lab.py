@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a tab is, what it is built over, and how its handlers are bound to that."""
 
 from __future__ import annotations

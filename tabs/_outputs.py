@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The outputs of a tab's events. Each kind is one NamedTuple, whose fields are first the components and then, in what a
 handler gives, their values: so their order is written down once."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a handler was given, checked, and what it says, made safe to show."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Components that several tabs have in common."""
 
 from __future__ import annotations

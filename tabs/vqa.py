@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Visual question answering: ask a picture something in words."""
 
 from __future__ import annotations

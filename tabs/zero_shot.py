@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Zero-shot classification: name the labels, and the model says which of them describes the picture."""
 
 from __future__ import annotations

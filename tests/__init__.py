@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """No test talks to the network: the hub's cache is a temporary folder, and the hub itself is switched off.
 
 This stands here because huggingface_hub reads its environment once, when it is first imported.

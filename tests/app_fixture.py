@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The very app that `python app.py` serves, once for all tests, over the hub's cache of tiny checkpoints."""
 
 import socket

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What many tests need: tiny checkpoints in the hub's cache, models over them, pictures and texts."""
 
 import shutil

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The page's protocol by plain HTTP: what a program that means no good can send, and no client library would."""
 
 from __future__ import annotations

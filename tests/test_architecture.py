@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The promises of the tree: which way imports run, and that one new file is enough for a tab or a task."""
 
 import ast

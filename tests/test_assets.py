@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Every file in assets/ is accounted for, and the small ones stay small."""
 
 import csv

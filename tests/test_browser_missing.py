@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a run without a browser says: skipped and told at the end, but an error in CI."""
 
 from types import SimpleNamespace

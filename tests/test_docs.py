@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What README.md, CONTRIBUTING.md and docs/ say is there. `python -m tests.test_docs` copies the examples in anew."""
 
 import re

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What must not work: raw requests against the running app. A refusal is plain and tells nothing of this machine."""
 
 import io

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Many visitors at once: nobody gets another's answer, the device runs one batch whatever the queue does, and nobody waits for
 another's whole job. Who is served when is asked, not how long it took: that is for benchmarks/fairness.py."""
 

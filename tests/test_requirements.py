@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """requirements.txt, requirements-test.txt and requirements.lock agree, and make and pre-commit run the same checks."""
 
 import re

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """One version, read everywhere from core/version.py."""
 
 import re

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Waiting for another thread, without a guess of how long it takes."""
 
 import time

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The gate of /admin: whatever lies below it answers 401 to strangers, before Gradio sees the request."""
 
 from __future__ import annotations

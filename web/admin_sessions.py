@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Sessions of the admin: a link that works once, or a password, opens one. Knows nothing of HTTP."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A limit on the size of a request's body."""
 
 from __future__ import annotations

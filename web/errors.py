@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a handler raises, translated into what a visitor may read."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Components whose values are checked before a handler sees them, or not restricted to what the page listed."""
 
 from __future__ import annotations

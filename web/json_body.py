@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Bodies of JSON, read strictly and within bounds."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The page, as far as it receives data: files come as uploads only, its queue is kept running, its memory bounded."""
 
 from __future__ import annotations

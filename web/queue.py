@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Gradio's queue, kept running: its background tasks are started again when they end by an exception."""
 
 from __future__ import annotations

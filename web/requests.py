@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Checks of a request's form, before Gradio sees it."""
 
 from __future__ import annotations

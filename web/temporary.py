@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """One temporary folder for all that a process keeps for its visitors, gone with the process."""
 
 from __future__ import annotations

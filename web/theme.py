@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Colours and fonts of the page."""
 
 from __future__ import annotations

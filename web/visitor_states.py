@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the server remembers of each visitor's session, kept small."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A caption bank: sentences to choose from, each with the anchors that it resembles most, computed once."""
 
 from __future__ import annotations

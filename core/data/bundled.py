@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The gallery that comes with the lab: read-only, its vectors by the embedded model computed beforehand."""
 
 from __future__ import annotations

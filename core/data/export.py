@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Results as files that other programs open safely."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Galleries: pictures with captions, and the vectors that models made of them.
 
 Vectors are computed once for each picture and model, and only for what is missing. core/store.py keeps a

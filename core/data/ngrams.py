@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs of one to four words, and in how many captions of a bank each occurs."""
 
 from __future__ import annotations

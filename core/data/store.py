@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Galleries that outlive the visit: rows in LanceDB, in a folder or at an s3:// address; pictures in a folder.
 
 Tables: `galleries` (name, key, created); for each gallery `<key>` (id, path, caption, position) and, for each

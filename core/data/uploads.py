@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a visitor hands over to fill a gallery: pictures, a list of captions, or a zip of both.
 
 A zip is refused as a whole when anything in it looks like an attack: half of such an archive is of no use.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Items of a gallery, the vectors that are there for them, and computing those that are not."""
 
 from __future__ import annotations

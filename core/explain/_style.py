@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What all figures share: size, colours that the colour-blind tell apart, and labels that cannot break them."""
 
 from __future__ import annotations

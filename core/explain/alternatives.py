@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Captions of one picture by several methods: what each weighed against its answer."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """ASIF opened up: which anchors fired on the picture's side and on the text's side, and their products."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Attribution: how much each patch of the picture mattered to an answer or to each word of a caption, as maps over it."""
 
 from __future__ import annotations

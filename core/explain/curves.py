@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs over each other: how the loss falls and the task's own figure rises."""
 
 from __future__ import annotations

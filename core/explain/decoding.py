@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """MaGiC opened up: the three terms that chose a token among its candidates."""
 
 from __future__ import annotations

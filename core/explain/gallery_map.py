@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A gallery and a query on a plane: which pictures the model finds alike, and where the query falls."""
 
 from __future__ import annotations

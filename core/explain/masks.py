@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Masks over the picture, and the maps that led to them."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Many pictures against many labels: a heat map with every score written in it."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Retrieval: how far each result lies from the next."""
 
 from __future__ import annotations

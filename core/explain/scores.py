@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Zero-shot classification, before and after: the similarities, and what the scoring made of them."""
 
 from __future__ import annotations

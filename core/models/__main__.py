@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """`python -m core.models` lists the checkpoints on offer; `python -m core.models pin` pins their commits."""
 
 from __future__ import annotations

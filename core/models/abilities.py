@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a model is to the lab: an adapter class with abilities, loaded from a folder of safetensors.
 
 n is the number of inputs and d a width of the model's own. Tensors come back as float32 on the CPU; pictures are in RGB. A

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Which checkpoints there are, where they lie, and what state they are in. Loads none of them."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the file of a model family registers: its adapter and its checkpoints."""
 
 from __future__ import annotations

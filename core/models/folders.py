@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Checkpoints in folders of this machine: a person's own, and those that training runs made."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Published checkpoints: whether they are on this machine, and fetching them when they are not."""
 
 from __future__ import annotations

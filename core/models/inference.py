@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs the models of a catalogue over one engine, and keeps what they computed."""
 
 from __future__ import annotations

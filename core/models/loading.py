@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Reading weights from a folder of safetensors."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the lab can do with a model. One file a task: pure inference, lists in, lists out."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Of many captions that might fit, the one that most others agree with: it says what is common to them, and leaves out what only
 one of them makes up (Devlin et al., 2015, arXiv 1505.04467, section 3)."""
 

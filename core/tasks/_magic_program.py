@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """MaGiC as a short program on `transformers`."""
 
 from __future__ import annotations

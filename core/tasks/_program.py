@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What all programs that a page shows have in common: how they read images, and a heading that says how to run them."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Exact nearest neighbours by cosine, and recall."""
 
 from __future__ import annotations

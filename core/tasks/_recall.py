@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What captions of similar pictures would say next: a language model of a few hundred sentences, to be mixed with a real one
 (nearest-neighbour language models, Khandelwal et al., arXiv 1911.00172, on runs of words instead of hidden states)."""
 

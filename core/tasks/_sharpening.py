@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Relative representations over named anchors (ASIF, Norelli et al., arXiv 2210.01738), with anchors taken away."""
 
 from __future__ import annotations

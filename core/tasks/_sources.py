@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Lists of images, a few in memory at a time."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Captions by ASIF (Norelli et al., arXiv 2210.01738): of a bank of captions, those that resemble the same anchors as the
 picture; nothing is trained, and every score is a short sum over named anchors."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Captions of one or many pictures by several methods side by side: chosen by ASIF, written by MaGiC, and by models that were
 trained on pictures with captions, for comparison."""
 

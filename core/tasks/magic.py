@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """MaGiC (Su et al., arXiv 2205.02655): a language model that never saw a picture writes, and at each token an image-text
 model says which of the k likeliest words fits the picture."""
 

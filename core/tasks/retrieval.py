@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Retrieval: exact search by cosine, in RAM, and how good it is where the truth is known."""
 
 from __future__ import annotations

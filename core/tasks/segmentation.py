@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Segmentation: where in the picture is what a phrase names (CLIPSeg, arXiv 2112.10003)?
 
 Coordinates, boxes and masks are those of the file that the picture was read from, whatever size it was scaled down to.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Visual question answering: a question about a picture, in words, and the likeliest answers."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Zero-shot classification: which of these labels describes the picture (CLIP, section 3.1)."""
 
 from __future__ import annotations

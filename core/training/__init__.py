@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Small fine-tuning runs: each learning strategy of the article is a file in objectives/, each run a folder and a process of
 its own (`python -m core.training RUN_DIR`)."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Train from the shell, as the page does.
 
   python -m core.training RUN_DIR                      run it, or go on with it

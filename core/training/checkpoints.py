@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Which checkpoints a run can go on from. The file `complete`, written last, lists the others with their sizes and digests: a
 checkpoint that was cut off while it was written, or damaged since, does not match it."""
 

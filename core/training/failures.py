@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Why a run failed, for a person: said by the run itself where it can, else found out by whoever watches it, from how its process
 ended and from the end of its log."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Losses, each one number. Those over a batch of pairs take image and text vectors [n, d] of unit norm, row i of one belonging to
 row i of the other; their `logits` [n, n] are scale * cosine (+ bias), images by texts."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A run's reports, one JSON object a line, read while another process appends to them."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a learning strategy is to the lab: what it reads, what it trains, its loss, and how it is measured and kept."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """How far a run is: written by its process, read by whoever watches. It has a file of its own (progress.json), because that
 trained models come and go is read off the time of status.json."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a run is asked to do, and the same with its data made ready: from the page and from the shell alike."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A run's folder, which is the truth about it: what was asked, on which machine, what was measured, and what was kept.
 
 request.json      objective, data, base and settings       environment.json  versions and machine

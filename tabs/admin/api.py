@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs for programs: the admin page's endpoints, through `gradio_client` with the session's cookie."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The form of a run: for each objective what it is, and a field for every setting of its Config."""
 
 from __future__ import annotations

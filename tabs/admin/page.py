@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The admin's page, served at /admin to open sessions (web/admin_gate.py)."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The training runs of the admin page: start, watch, stop, go on, compare, take away."""
 
 from __future__ import annotations

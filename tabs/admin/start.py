@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The half of the admin page that starts: what is learned, from which data, after a look at it."""
 
 from __future__ import annotations

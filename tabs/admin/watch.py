@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The half of the admin page that watches: curves of several runs, what they say of the same pictures, and what to do with them."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Captions by models that were never trained on captioned pictures: chosen from a bank by ASIF, or written word by word by MaGiC."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The part of the captions tab that chooses: a caption of a bank, by the anchors that it shares with the picture."""
 
 from __future__ import annotations

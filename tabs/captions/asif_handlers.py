@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the events of ASIF's part of the captions tab do."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The part of the captions tab that compares: several methods, one or many pictures."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the comparison of captions does."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The part of the captions tab that writes: word by word, each step open to be looked into."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Retrieval: find pictures by words, by a picture or by both, and captions by a picture."""
 
 from __future__ import annotations

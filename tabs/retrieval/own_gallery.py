@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A gallery of a visitor's own: filling, thinning out, keeping."""
 
 from __future__ import annotations

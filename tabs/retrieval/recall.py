@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """How good a model's retrieval is: recall over a whole captioned gallery, with the worst failures."""
 
 from __future__ import annotations

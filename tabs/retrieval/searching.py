@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the searches of the retrieval tab do."""
 
 from __future__ import annotations

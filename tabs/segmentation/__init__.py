@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Segmentation: cut out of a picture what phrases name, or what looks like an example."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the events of the segmentation tab do."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What is shown of masks, and the files they are downloaded as."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The scores of captions are pycocoevalcap's, on plain words."""
 
 import pytest

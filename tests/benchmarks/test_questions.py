@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Questions written from instances, and how answers to them are counted."""
 
 import numpy as np

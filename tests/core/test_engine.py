@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The engine under threads, under a small budget and without memory, with toy models."""
 
 import threading

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Who came first is served first, whatever the threads do."""
 
 import threading

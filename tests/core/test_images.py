@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Reading images: the list of bad input, what is kept of large ones, and how much memory that takes."""
 
 import io

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What tests of handlers need: a lab, pictures as a PhotoInput gives them, and the last thing that a handler gives."""
 
 import gradio as gr

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What programs rely on: the names of the public endpoints, their parameters with the defaults, and their first outputs."""
 
 import pytest

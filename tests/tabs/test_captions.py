@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The contracts of /caption_asif, /caption_magic and /caption_compare, through gradio_client."""
 
 import csv

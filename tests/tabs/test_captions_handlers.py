@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The handlers of the captions tab, without HTTP: ASIF, MaGiC and the comparison."""
 
 import csv

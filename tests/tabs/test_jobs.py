@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Long work of a handler: what it reports, and how it is stopped."""
 
 import threading

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A visitor who leaves ends his long job: by closing the page, and as a program that drops its stream."""
 
 import threading

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The contract of /search, /find_captions and /recall, and a gallery of a visitor's own."""
 
 import csv

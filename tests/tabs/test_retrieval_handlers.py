@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The handlers of the retrieval tab, without HTTP: searches, recall, and a gallery of a visitor's own."""
 
 import threading

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The contract of the admin page's API, through gradio_client with a session's cookie; and a run's way into the tabs."""
 
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The contract of /segment, and what the page does with its result, through gradio_client."""
 
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The handlers of the segmentation tab, without HTTP: among them what a slider or a click does to the last result."""
 
 import json

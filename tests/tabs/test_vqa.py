@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The contract of /answer, through gradio_client."""
 
 import csv

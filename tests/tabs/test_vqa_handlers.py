@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The handler of the question answering tab, without HTTP."""
 
 import pytest

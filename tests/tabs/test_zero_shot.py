@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The contract of /classify and /classify_many, through gradio_client."""
 
 import csv

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The handlers of the classification tab, without HTTP."""
 
 import csv

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A real browser on the running app, watched: what it must never do fails the test that did it."""
 
 import os

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Find a browser for the tests under tests/ui, installing Debian's chromium where that is possible.
 
 `make test` runs it before pytest. Without a browser those tests are skipped, which the end of the run says; in CI, where the

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What every story in the browser does: open a tab, hand over a file, click an example."""
 
 import io

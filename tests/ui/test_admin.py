@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The admin comes in by password, with the keyboard alone, and leaves again."""
 
 import re

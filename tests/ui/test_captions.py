@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Captions in a browser: written and opened step by step, stopped half-way, compared."""
 
 import re

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A run in a browser: chosen, looked at, started, watched to its end, and cloned."""
 
 import re

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A visitor walks through the page: every tab on a desk and on a phone, then the stories of the first two tabs."""
 
 import io

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Who gets to /admin: raw requests against the running app, with and without a session."""
 
 import asyncio

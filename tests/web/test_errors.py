@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a visitor reads of an error, and what Gradio still knows of a handler."""
 
 import inspect

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The components of our own: what they let through, and that making them writes no file."""
 
 import importlib.util

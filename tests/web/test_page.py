@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the page does with the values of an event before a handler gets them."""
 
 import asyncio

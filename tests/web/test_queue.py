@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The page's queue outlives what is done to it: raw requests against the running app."""
 
 import asyncio

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The form of requests to Gradio's API, checked on the running app."""
 
 import itertools

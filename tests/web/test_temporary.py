@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What visitors left in the temporary folder goes with the process, however it ends."""
 
 import os

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the server remembers of visitors: little, and never less because others call."""
 
 import datetime

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The anchor pairs that join the two towers (ASIF: Norelli et al., arXiv 2210.01738).
 
 The anchors are ImageNet's 1000 classes: the row of the classifier's weights that recognises a class stands in for

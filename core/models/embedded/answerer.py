@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Question answering by the embedded model: each kind of question by its own class."""
 
 from __future__ import annotations

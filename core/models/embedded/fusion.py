@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the small fusion transformer answers by itself: words and patches of the picture in one sequence, as ViLT (Kim et al.,
 arXiv 2102.03334)."""
 

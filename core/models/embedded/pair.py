@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The embedded default: EfficientNet-Lite0 and MiniLM, joined by ASIF, with the small heads trained on top of them.
 
 Both towers come inside wheels, so this answers with no network.

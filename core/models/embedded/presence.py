@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Whether something is in the picture, by calibrated similarity."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Words of a question: what the patterns of several kinds of question share, and the singular of a phrase."""
 
 from __future__ import annotations

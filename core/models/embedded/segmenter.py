@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Segmentation by the embedded model: maps of how much each place resembles a phrase, sharpened by a small decoder."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The two frozen towers of the embedded model, and what each makes of a picture or a text by itself."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """An open list of everyday words for objects, ranked by how much they resemble a picture and how common they are."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """ALIGN (Jia et al., 2021, arXiv 2102.05918): EfficientNet and BERT on a billion noisy pairs."""
 
 from typing import Any, ClassVar

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """BLIP (Li et al., 2022, arXiv 2201.12086): contrast and matching for retrieval, a decoder for captions and for answers."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """BridgeTower (Xu et al., 2022, arXiv 2206.08657): a cross-modal encoder fed by every layer of two towers.
 
 Its contrastive heads stand on the towers alone, so that as a dual encoder it needs none of the bridges.

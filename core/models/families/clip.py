@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """CLIP (Radford et al., 2021, arXiv 2103.00020): two towers, one softmax over a batch of pairs. MetaCLIP (Xu et al., 2023,
 arXiv 2309.16671) is its recipe on openly curated data, MetaCLIP 2 (Chuang et al., 2025, arXiv 2507.22062) reads many languages."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """CLIPSeg (Lüddecke & Ecker, 2022, arXiv 2112.10003): a small decoder on a frozen CLIP draws what a phrase or a picture names."""
 
 from __future__ import annotations

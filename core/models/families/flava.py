@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """FLAVA (Singh et al., 2021, arXiv 2112.04482): vision, language and both together, pretrained at once."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Small chat models that take pictures: SmolVLM (Marafioti et al., 2025, arXiv 2504.05299), an Idefics3 (arXiv 2408.12637)."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """GIT (Wang et al., 2022, arXiv 2205.14100): one decoder that reads CLIP's patches and a prompt, and goes on writing."""
 
 from __future__ import annotations

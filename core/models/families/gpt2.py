@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """GPT-2 (Radford et al., 2019), trained on captions without pictures, for decoders with one token of lookahead.
 
 What contrastive search and MaGiC need at each step, the k most probable next tokens and the hidden state after each of them, is

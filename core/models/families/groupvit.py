@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """GroupViT (Xu et al., 2022, arXiv 2202.11094): segments that emerge from contrastive training on captions."""
 
 from __future__ import annotations

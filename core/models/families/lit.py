@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """LiT (Zhai et al., 2021, arXiv 2111.07991): a text tower tuned to a locked image tower.
 
 `VisionTextDualEncoderModel` is the class of transformers for such pairs of towers that were pretrained apart.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """LXMERT (Tan & Bansal, 2019, arXiv 1908.07490): one encoder for words, one for regions, and a third across both.
 
 It has no vision tower of its own: cells of the embedded vision tower's grid take the place of a detector's regions, with

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """SAM, Segment Anything (Kirillov et al., 2023, arXiv 2304.02643): one object's mask from clicks and a box."""
 
 from __future__ import annotations

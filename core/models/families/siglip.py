@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """SigLIP (Zhai et al., 2023, arXiv 2303.15343) and SigLIP 2 (Tschannen et al., 2025, arXiv 2502.14786):
 each pair is judged on its own by a sigmoid, with a learned bias."""
 

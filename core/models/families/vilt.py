@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """ViLT (Kim et al., 2021, arXiv 2102.03334): words and patches of pixels in one transformer, an answer by classification."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A vision transformer and a language model joined by cross-attention, as in TrOCR (Li et al., 2021, arXiv 2109.10282)."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """VisualBERT (Li et al., 2019, arXiv 1908.03557): BERT that reads regions of the picture as more words after the question.
 
 It has no vision tower of its own: published weights expect 2048 numbers for each of a detector's regions, which

@@ -1,1 +1,3 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Torch modules and adapter bases that several families share."""

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The answers that the embedded model was trained to choose among."""
 
 COLOURS = ("black", "white", "grey", "red", "orange", "yellow", "green", "blue", "purple", "pink", "brown")

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """How much each patch went into an answer: attention weighted by its gradient, followed through the layers.
 
 Chefer et al., 2021, arXiv 2103.15679, section 3, for a model of one stream: words and patches in one sequence.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the families that write about a picture share: it is encoded once, then beam search writes, and its beams become texts."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A language model that attends to a picture between its layers, through gates that start closed (Flamingo: Alayrac et al.,
 arXiv 2204.14198) or that weigh vision against language (VisualGPT: Chen et al., arXiv 2102.10407); and the small
 encoder-decoder that is trained from nothing on the same parts (SimVLM: Wang et al., arXiv 2108.10904; VirTex: Desai & Johnson,

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Where the embedded vision tower finds what: features on grids, and how much each place resembles a phrase.
 
 A place is described as a whole picture is (ASIF's relative representation, `asif.relative`), so a phrase, or an example

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What contrastive models of `transformers` have in common."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """EfficientNet-Lite0 as a `transformers` model: the vision tower of the embedded default.
 
 EfficientNet (Tan & Le, arXiv 1905.11946) without squeeze-and-excitation and with ReLU6, so that it runs

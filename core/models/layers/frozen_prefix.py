@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A mapping network into the frozen caption language model: what it makes of a picture stands before the caption like words that
 nobody wrote (Frozen: Tsimpoukelli et al., arXiv 2106.13884; ClipCap: Mokady et al., arXiv 2111.09734).
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The embedded question answerer: a small ViLT over the grid of the frozen vision tower (grid features serve VQA as
 well as a detector's regions: Jiang et al., arXiv 2001.03615), whose words come from the frozen text tower.
 

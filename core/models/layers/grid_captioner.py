@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the captioners have in common that are trained here: the frozen vision tower's grid of features, a language model that
 reads something of it, and beam search."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Question answering by models that were published without a vision tower of their own and expect a detector's regions: grid
 cells of the embedded vision tower take their place."""
 

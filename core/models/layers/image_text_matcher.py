@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The fusion transformer as a matcher: does this text describe this picture, and which word is masked in it? Trained by the two
 losses of FLAVA and ViLT, it starts from the fusion transformer that ships and from the embedded pair's similarity."""
 

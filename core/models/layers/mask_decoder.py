@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The embedded segmentation head: a small decoder that sharpens a phrase's similarity maps by several depths of
 the frozen vision tower, as CLIPSeg does (Lüddecke & Ecker, arXiv 2112.10003).
 

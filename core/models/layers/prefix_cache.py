@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Texts with a common prefix through CLIP's text tower: it is causal, so the keys and values of a prefix are computed once
 and kept for the next call, and each text adds only what follows."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """From an answer classifier's logits to the answers that are shown."""
 
 from __future__ import annotations

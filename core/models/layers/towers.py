@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The two pretrained towers of the built-in model, EfficientNet-Lite0 and MiniLM: from their wheels, or else from the hub."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What adapters of one model of `transformers` with its processor have in common."""
 
 from __future__ import annotations

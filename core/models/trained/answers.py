@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The embedded fusion transformer, trained further on questions of one's own. It answers every question by itself: the kinds of
 question of the embedded model do not cover what it learned."""
 

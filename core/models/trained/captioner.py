@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Captioners that a run of the lab made: a network over the embedded vision tower's grid, whose frozen parts come with the app."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A linear probe: a row of weights for each label over a frozen picture tower (Radford et al., arXiv 2103.00020, section 3.2),
 added to zero-shot classification by the base, from which it starts."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The embedded segmenter with a decoder that was trained further on pictures of one's own."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A matcher over the embedded towers, trained by a run: given a picture and a text together, it says whether they match."""
 
 from __future__ import annotations

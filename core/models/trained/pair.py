@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The embedded pair with what a contrastive run added: to each modality's relative representation a linear map of its tower's
 own vector. Without the maps it is the embedded pair itself, so training starts from there (as LiT starts from a trained image tower;
 Zhai et al., arXiv 2111.07991)."""

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Which examples an objective can read, and what is wrong with the others."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """One row of the data, in a file of its own because listing and watching runs must not wait for torch."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Examples for a run, by a word that says where they are from."""
 
 from __future__ import annotations

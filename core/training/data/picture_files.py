@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The pictures and masks of a run, in its own folder."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A small set made on the fly: objects of the demo gallery pasted on its photographs, so that what each picture shows is known to
 the pixel. Every objective can be tried on it, and its captions name the objects, which tells whether a captioner uses the picture.
 

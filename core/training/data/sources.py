@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Examples out of a zip in the ImageFolder convention of `datasets`, or out of a set on the hub.
 
 Both are read by `datasets`, which hands on rows whose pictures it has not opened: core/images.py reads them, and they are kept

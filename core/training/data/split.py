@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Which examples a run trains on and which it holds out. A picture stands on one side only: of a picture with several captions
 or questions, some trained on and some measured on, a run would be measured on what it has learned by heart."""
 

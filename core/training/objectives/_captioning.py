@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the objectives share that make captioners: what they read, the loss, and how captions are measured, shown and kept."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What contrastive runs share, whatever they start from: their settings and their loss."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Texts in a batch, which holds tensors only: their UTF-8 bytes, and which of a list each of them is."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Contrastive learning on a published pair of towers, by LoRA (Hu et al., arXiv 2106.09685): beside each linear map W of a
 tower a product B A of low rank is learned, and added to W in the end."""
 

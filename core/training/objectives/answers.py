@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Visual question answering: the fusion transformer learns to answer questions of one's own, with new answers too."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Contrastive learning: a picture and its caption are drawn together, and apart from all others of the batch."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Cross-attention fusion: a frozen language model learns to look at a picture between its layers."""
 
 from __future__ import annotations

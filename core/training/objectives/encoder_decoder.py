@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A vision transformer from nothing before the caption language model, joined by ordinary cross-attention: transformers' own
 VisionEncoderDecoderModel, which any program on transformers can load."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Frozen PrefixLM: a mapping network learns to say to a frozen language model what a picture shows."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Segmentation: the decoder learns where objects end, in pictures of one's own."""
 
 from __future__ import annotations

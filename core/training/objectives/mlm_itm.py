@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Masked words with the picture, and match or no match: the pair of losses by which fusion transformers are trained."""
 
 from __future__ import annotations

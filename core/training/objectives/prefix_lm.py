@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """PrefixLM: a small encoder-decoder learns to write, with the picture's places as what stands before the first word."""
 
 from __future__ import annotations

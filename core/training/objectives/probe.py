@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A linear probe: labels of one's own, from a few pictures of each."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Starts the process that trains a run: apart from the app, so that neither a closed page nor the app's end ends it; and so that
 visitors whom the app serves meanwhile hardly notice."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a list shows of a run: put together from its row of the table, its folder and the process that trains it."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a run must never see or show: tokens, passwords and keys of the environment it was started from."""
 
 from __future__ import annotations

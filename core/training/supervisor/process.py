@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Which process is meant: its id alone is given to others later, its id and the moment it began are not."""
 
 from __future__ import annotations

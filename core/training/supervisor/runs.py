@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """All training runs of one place: started, watched, stopped, resumed, compared and given away.
 
 Each run is a folder (core/training/run_folder.py), which is the truth about it, and while it trains a process of its own, which

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The SQLite table that lists the runs of one place. A connection lives for one call, so that threads and processes share
 nothing but the file."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a person watching a run wants to know while it trains; and the two ways to stop it."""
 
 from __future__ import annotations

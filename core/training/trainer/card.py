@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a run says of itself to whoever finds its model later."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the frozen parts make of the examples: computed once for a run, a few examples at a time, and kept in its folder, from
 where a training step reads the rows that it needs. No more than those few are ever in memory: of 20,000 pictures the features
 of a segmenter alone are 11 GB."""

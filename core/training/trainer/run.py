@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """One run, in a process of its own: from the request in its folder to the model in it. Killed at any moment, it can be called
 again and goes on from its last complete checkpoint, with the same result."""
 

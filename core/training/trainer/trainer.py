@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """transformers' Trainer over features that are there already: it reports to the run's folder, measures by the objective, and
 keeps only what is trained."""
 

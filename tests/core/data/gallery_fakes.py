@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A stand-in for core.models.inference.Models: a picture's vector is its mean colour, a text's the same letters' count."""
 
 from types import SimpleNamespace

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A bank of a visitor's own, and the one that ships."""
 
 import threading

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The compact table against a plain count of every run."""
 
 from collections import Counter

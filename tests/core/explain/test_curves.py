@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Each run's reports become its lines."""
 
 from core.explain import curves

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The bars of a step are the terms of the rule."""
 
 from dataclasses import replace

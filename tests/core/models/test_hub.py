@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """core/hub.py and `python -m core.models pin` against a stand-in hub on this machine, each in a process of
 its own: the hub's client reads its address once, when it is imported."""
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Local folders: offered by what their config says, filed under what their weights are."""
 
 import json

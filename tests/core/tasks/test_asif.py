@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """ASIF captions: the sparse bank gives what the paper's five steps give, and every change to the anchors is felt."""
 
 import threading

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Captions by several methods side by side: each row is what the method says by itself."""
 
 import threading

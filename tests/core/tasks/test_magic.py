@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """MaGiC against a plain, slow reading of its rule: no cache, no batch, every candidate a pass of its own."""
 
 import numpy as np

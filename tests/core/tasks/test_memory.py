@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What large pictures cost: 50 megapixels each, which anybody can send in a file of some kilobytes."""
 
 import subprocess

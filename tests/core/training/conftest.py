@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Where the tests' runs are kept, and what they train on."""
 
 import pytest

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a run that could not say why it ended is found to have died of."""
 
 import errno

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Each loss against its formula, written out number by number."""
 
 import math

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Reports are parsed once, however often they are asked for."""
 
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What holds for every objective that is registered, on a dozen scenes."""
 
 import dataclasses

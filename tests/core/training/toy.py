@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """An objective that trains in a moment: a line through numbers, with dropout, so that random numbers matter."""
 
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A model family in one file, as a newcomer would add it: words and mean colours, hashed into one space."""
 
 from __future__ import annotations

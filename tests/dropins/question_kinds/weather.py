@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A kind of question in one file, as a newcomer would add it: the weather, by two sentences."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A tab of one file, as somebody would add it."""
 
 import gradio as gr

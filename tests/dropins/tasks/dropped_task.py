@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A task of one file: how alike two pictures are."""
 
 from core.models.abilities import DualEncoder

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The lab starts whatever lies in the folder of runs."""
 
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """“What colour is the car?”"""
 
 from __future__ import annotations

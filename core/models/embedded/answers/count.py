@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """“How many cats are there?”"""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """“Is there a dog?”"""
 
 from __future__ import annotations

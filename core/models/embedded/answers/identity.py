@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """“What animal is this?”, “what is on the left?”"""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What a kind of question is to the embedded model, and which kind a question is of."""
 
 from __future__ import annotations

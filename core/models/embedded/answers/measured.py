@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Kinds of question whose answers are measured on the maps of a phrase, not learned."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Any question that no other kind's pattern matches: the fusion transformer's answer."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """“Where is the bird?”"""
 
 from __future__ import annotations

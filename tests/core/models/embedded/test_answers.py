@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Answers: what each kind of question gives for photographs, and what they are measured by."""
 
 import sys

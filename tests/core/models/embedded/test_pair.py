@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The embedded pair on pictures of our own, and its anchors against the towers they were made from."""
 
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The segmenter: what it encodes, its maps, and the program that is shown for it."""
 
 import numpy as np

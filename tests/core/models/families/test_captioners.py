@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Every published model that captions, loaded by its id from tiny weights, against plain transformers."""
 
 import json

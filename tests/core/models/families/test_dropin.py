@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """One new file in core/models/families/ is all it takes to offer a family."""
 
 import sys

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Every published checkpoint, loaded by its id from tiny weights, against plain transformers written out here."""
 
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Models that cut something out of a picture, from tiny weights, against plain transformers written out here."""
 
 import numpy as np

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Language models: one step ahead equals running every candidate by itself; texts with a prefix from the cache equal whole ones."""
 
 import numpy as np

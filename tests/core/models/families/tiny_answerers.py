@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Tiny random checkpoints of the families that answer questions, as in tests/tiny_models.py, and their own answers."""
 
 from __future__ import annotations

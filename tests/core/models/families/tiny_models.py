@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Tiny random checkpoints of the published families, each with a real tokenizer: `make(folder)` saves one.
 
 They have the classes and the layout of the published ones at a few kilobytes, so the tests run the lab's

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Tiny random checkpoints of the families that segment, as in tests/tiny_models.py."""
 
 from __future__ import annotations

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Tiny random language models in the layout of the published ones."""
 
 from __future__ import annotations

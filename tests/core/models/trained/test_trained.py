@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Models of training runs in the pickers: they come and go while the lab is open."""
 
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 import io
 import json
 import os

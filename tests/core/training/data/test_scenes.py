@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Scenes: the same for the same seed, and what is said of them is true."""
 
 from pathlib import Path

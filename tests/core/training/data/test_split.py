@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A picture stands on one side of the split only, however many captions or questions it has."""
 
 import json

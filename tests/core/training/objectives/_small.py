@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Small rows for the objectives' tests, and what is asked of every one of them."""
 
 from __future__ import annotations

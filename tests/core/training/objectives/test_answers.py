@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The fusion transformer trained further: new answers beside those it knew."""
 
 import math

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The objectives that make captioners: their formulas, and that what was kept writes what was trained."""
 
 import math

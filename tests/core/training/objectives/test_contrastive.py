@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Pictures and captions drawn together: on the embedded pair, and by LoRA on published checkpoints."""
 
 import numpy as np

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What plain transformers and the lab's own family make of the model that was kept."""
 
 import pytest

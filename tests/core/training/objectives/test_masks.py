@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The decoder trained further: on squares and discs whose masks are known."""
 
 import numpy as np

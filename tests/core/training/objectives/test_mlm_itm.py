@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Hidden words and wrong pairs: what is drawn, both losses, and a matcher that orders what was found anew."""
 
 import math

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Labels of one's own: multinomial logistic regression that starts as zero-shot classification."""
 
 import json

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A run is started so that it keeps out of the server's way."""
 
 import os

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs as the page shows them, with an idle process in the trainer's place."""
 
 import json

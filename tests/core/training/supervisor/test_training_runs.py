@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Runs whose processes do train: killed, cancelled, gone on with."""
 
 import os

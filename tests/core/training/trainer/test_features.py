@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Features are computed once, a few examples at a time, with progress and a way to stop; and are read from their files."""
 
 import json

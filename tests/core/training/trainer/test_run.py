@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A run in this process: what it leaves behind, whatever befalls it."""
 
 import errno
