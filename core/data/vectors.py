@@ -75,7 +75,8 @@ def align(items: tuple[Item, ...], space: Space, known: Mapping[str, Vectors]) -
 
 
 def embed(space: Space, items: list[Item], models: Models, stop: Stop | None) -> Iterator[tuple[Item, Vectors]]:
-    """Each item with its vector [d]. Raises Stopped between parts, and UserError for a picture that is gone."""
+    """Each item with its vector [d]. Raises Stopped between parts, and UserError for a picture that is gone, or where the
+    model is no longer that of the space's revision."""
     size = PICTURES_AT_ONCE if space.kind == "image" else TEXTS_AT_ONCE
     parts = [items[start : start + size] for start in range(0, len(items), size)]
     with closing(_pictures(parts if space.kind == "image" else [])) as pictures:
@@ -86,6 +87,8 @@ def embed(space: Space, items: list[Item], models: Models, stop: Stop | None) ->
                 vectors = models.embed_images(space.model, next(pictures), None, stop)
             else:
                 vectors = models.embed_texts(space.model, [item.caption for item in part], None, stop)
+            if models.catalog.revision(space.model) != space.revision:
+                raise UserError(f"The model {space.model!r} was trained again meanwhile. Try again.")
             yield from zip(part, vectors, strict=True)
 
 

@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from hashlib import blake2b
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +18,13 @@ from core.errors import UserError
 from core.models import embedded, families, hub, trained
 from core.models.abilities import Model
 from core.models.family import FAMILIES, Spec, by_architecture
-from core.models.folders import local_specs, run_specs, runs_state
+from core.models.folders import RunModels, Skipped, fingerprint, local_specs, read_spec
 from core.registry import Registry, discover
 
 if TYPE_CHECKING:
     import torch
 
+log = logging.getLogger(__name__)
 REVISIONS = Path(__file__).with_name("revisions.json")
 LABEL_LENGTH = 80  # characters of a model's name in the picker
 
@@ -32,6 +33,7 @@ class Catalog:
     """The checkpoints on offer, by `Spec.id`. Every method may be called from any thread.
 
     `folder` holds local checkpoints, one folder each; `runs` training runs, whose models come and go while the lab is open.
+    `skipped` are the folders in `folder` that hold no checkpoint, each with the reason.
     """
 
     def __init__(self, folder: Path | None = None, runs: Path | None = None) -> None:
@@ -41,13 +43,13 @@ class Catalog:
             for spec in family.specs:
                 self._specs.register(spec.id, spec)
         self._families = by_architecture()
-        for spec in local_specs(folder, self._families) if folder else []:
+        specs, self.skipped = local_specs(folder, self._families) if folder else ([], list[Skipped]())
+        for spec in specs:
             taken = spec.id in self._specs.names()
             spec = replace(spec, id=f"{spec.id} (local)") if taken else spec
             self._specs.register(spec.id, spec)
-        self._runs = runs
+        self._runs = RunModels(runs, self._families) if runs else None
         self._trained: dict[str, Spec] = {}
-        self._runs_state: tuple[tuple[str, int], ...] = ()  # the runs that _trained was read from
         self._refreshing = threading.Lock()
 
     def refresh(self) -> None:
@@ -55,10 +57,8 @@ class Catalog:
         if self._runs is None:
             return
         with self._refreshing:
-            state = runs_state(self._runs)
-            if state != self._runs_state:
-                self._runs_state = state
-                self._trained = run_specs(self._runs, self._families, self._specs.names())
+            if self._runs.changed():
+                self._trained = self._runs.specs(self._specs.names())
 
     def specs(self, needs: type[Any] | tuple[type[Any], ...] | None = None) -> list[Spec]:
         """All specs, or those whose adapter has the ability `needs`, or one of them; the embedded one first, the newest
@@ -71,6 +71,8 @@ class Catalog:
         """Raises UserError when there is none, as of a run that was deleted meanwhile."""
         if name not in self._specs.names():
             self.refresh()
+        if name not in self and (reason := dict(self.skipped).get(name)):
+            raise UserError(f"The folder {name!r} is no checkpoint that the lab can load: {reason}.")
         return self._trained.get(name) or self._specs.get(name)
 
     def __contains__(self, name: str) -> bool:
@@ -93,13 +95,10 @@ class Catalog:
         return own() if own else hub.local_path(spec.id, revision(spec.id))
 
     def revision(self, name: str) -> str:
-        """Names the weights: the hub's revision, or for a local folder a fingerprint of its weights' files, so that what
-        was computed before a folder was trained again in place is not taken for its own."""
-        folder = self.spec(name).path
-        if folder is None:
-            return revision(name)
-        files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in folder.glob("*.safetensors")]
-        return f"local-{blake2b(repr(sorted(files)).encode(), digest_size=8).hexdigest()}"
+        """Names the weights: the hub's revision, or for a local folder a fingerprint of its files and of those of a local
+        base, so that what was computed before a folder was trained again in place is not taken for its own."""
+        spec = self.spec(name)
+        return f"local-{fingerprint(_folders(spec))}" if spec.path else revision(name)
 
     def label(self, name: str) -> str:
         """One line for the picker: name, size, licence, and whether it is on this machine."""
@@ -112,9 +111,12 @@ class Catalog:
         """The checkpoint's folder, downloaded if need be. Raises UserError when it cannot be had."""
         return self.path(name) or hub.fetch(name, revision(name), on_step)
 
-    def loader(self, name: str) -> Callable[..., Model]:
-        """What `Engine.call` loads this model with: takes a device and a dtype."""
-        return partial(self.adapter(name).load, self.fetch(name))
+    def loader(self, name: str, wanted: str = "") -> Callable[..., Model]:
+        """What `Engine.call` loads this model with: takes a device and a dtype. With the revision `wanted` it raises
+        UserError where the files are no longer, or cease to be, those of that revision."""
+        spec = self.spec(name)
+        load = partial(FAMILIES.get(spec.family).adapter.load, self.fetch(name))
+        return partial(_load_unchanged, load, _folders(spec), wanted) if spec.path and wanted else load
 
 
 def discover_families() -> None:
@@ -123,14 +125,38 @@ def discover_families() -> None:
         discover(package)
 
 
+def _folders(spec: Spec) -> list[Path]:
+    """All from which a local checkpoint is loaded."""
+    if spec.path is None:
+        return []
+    base = FAMILIES.get(spec.family).base
+    folders = [spec.path, base(spec.path) if base else None]
+    return [folder for folder in folders if folder]
+
+
+def _load_unchanged(
+    load: Callable[..., Model], folders: list[Path], wanted: str, device: torch.device, dtype: torch.dtype
+) -> Model:
+    model = load(device, dtype)
+    if f"local-{fingerprint(folders)}" != wanted:
+        raise UserError(f"The files of {folders[0].name!r} changed while they were in use. Try again.")
+    return model
+
+
 def unable(name: str) -> UserError:
     return UserError(f"{name} cannot do this. Choose another model.")
 
 
 def revision(model_id: str) -> str:
     """The pinned commit, or "main" until `python -m core.models pin` was run where a hub can be reached."""
-    pins: dict[str, str] = json.loads(REVISIONS.read_text()) if REVISIONS.exists() else {}
-    return pins.get(model_id, "main")
+    return _pins(REVISIONS, REVISIONS.stat().st_mtime_ns if REVISIONS.exists() else 0).get(model_id, "main")
+
+
+@lru_cache(maxsize=1)
+def _pins(path: Path, written: int) -> dict[str, str]:
+    """{id: commit}, read once until it is written again; `written` is 0 where there is no file."""
+    pins: dict[str, str] = json.loads(path.read_text()) if written else {}
+    return pins
 
 
 def load_checkpoint(name: str, device: torch.device, dtype: torch.dtype) -> Model:
@@ -138,11 +164,13 @@ def load_checkpoint(name: str, device: torch.device, dtype: torch.dtype) -> Mode
     path. Raises UserError where it is no longer there."""
     discover_families()
     folder = Path(name)
-    local = local_specs(folder.parent, by_architecture()) if folder.is_absolute() else []
-    offered = local or [spec for own in FAMILIES for spec in own.specs]
-    spec = next((spec for spec in offered if name in (spec.id, str(spec.path))), None)
-    if spec is None:
+    found: Spec | str | None = next((spec for own in FAMILIES for spec in own.specs if spec.id == name), None)
+    if folder.is_absolute():
+        found = read_spec(folder, name, "your own", by_architecture())
+    if not isinstance(found, Spec):
+        if found:
+            log.warning("the base %s cannot be loaded: %s", folder.name, found)
         raise UserError(f"This model builds on {folder.name!r}, which is no longer there. Train it again on another.")
-    family = FAMILIES.get(spec.family)
-    own = family.path() if family.path else spec.path or hub.local_path(name, revision(name))
+    family = FAMILIES.get(found.family)
+    own = family.path() if family.path else found.path or hub.local_path(name, revision(name))
     return family.adapter.load(own or hub.fetch(name, revision(name)), device, dtype)

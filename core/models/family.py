@@ -40,6 +40,7 @@ class Family:
     architectures: tuple[str, ...] = ()
     order: int = 50
     path: Callable[[], Path] | None = None  # where the weights are when they do not come from the hub
+    base: Callable[[Path], Path | None] | None = None  # the local folder that a checkpoint loads, too, if it does
 
 
 FAMILIES: Registry[Family] = Registry("model family")

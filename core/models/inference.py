@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from core.engine import Engine, Key, OnStep
+from core.engine import Engine, Key, Load, OnStep
 from core.images import pixel_key
 from core.models.abilities import AnchoredEncoder, CausalText, DualEncoder, ImageEncoder, Matcher
 from core.models.catalog import Catalog, unable
@@ -43,7 +43,7 @@ class Models:
         """`model.method(*args)`, alone on the device."""
         if not hasattr(self.catalog.adapter(name), method):
             raise unable(name)
-        return self.engine.call(self.key(name), self.catalog.loader(name), method, *args)
+        return self._call(self.key(name), method, *args)
 
     def map(
         self,
@@ -60,12 +60,13 @@ class Models:
         Stopped between batches once `stop` is set."""
         if not hasattr(self.catalog.adapter(name), method):
             raise unable(name)
-        load = self.catalog.loader(name)
-        return self.engine.map(self.key(name), load, method, items, most, on_step, stop, given, after)
+        key = self.key(name)
+        return self.engine.map(key, self._loader(key), method, items, most, on_step, stop, given, after)
 
     def lease(self, name: str) -> AbstractContextManager[Any]:
         """The adapter itself, loaded if need be, safe from eviction inside the block. Does not wait for the device."""
-        return self.engine.lease(self.key(name), self.catalog.loader(name))
+        key = self.key(name)
+        return self.engine.lease(key, self._loader(key))
 
     def unload(self, name: str) -> bool:
         """Drop a model nobody is using; False if it is in use or not loaded."""
@@ -84,7 +85,7 @@ class Models:
         """The result of a cheap method without arguments, computed once for each revision."""
         key = (self.key(name), method)
         if key not in self._details:
-            self._details[key] = self.call(name, method)
+            self._details[key] = self._call(key[0], method)
         return self._details[key]
 
     def embed_images(
@@ -124,12 +125,13 @@ class Models:
     def encode(self, name: str, image: Image) -> dict[str, Tensor]:
         """The image's encoding, by part: computed once, then in the cache, so that follow-ups are fast."""
         self.catalog.need(name, ImageEncoder)
-        key = (pixel_key(image), *self._cache_tail(name, "encode_image"))
-        known = self.engine.cache.get(key)
+        key = self.key(name)
+        place = (pixel_key(image), *self._cache_tail(key, "encode_image"))
+        known = self.engine.cache.get(place)
         if known is None:
-            encoding = self.call(name, "encode_image", image)
+            encoding = self._call(key, "encode_image", image)
             known = {part: value.numpy() for part, value in encoding.items()}
-            self.engine.cache.put(key, known)
+            self.engine.cache.put(place, known)
         import torch
 
         return {part: torch.from_numpy(value) for part, value in known.items()}
@@ -147,9 +149,16 @@ class Models:
         batches = self.map(name, "match", pairs, PAIR_BATCH, on_step, stop)
         return [float(value) for batch in batches for value in batch]
 
-    def _cache_tail(self, name: str, method: str) -> tuple[str, ...]:
+    def _call(self, key: Key, method: str, *args: Any) -> Any:
+        """By the weights of this very revision; raises UserError where they were replaced meanwhile."""
+        return self.engine.call(key, self._loader(key), method, *args)
+
+    def _loader(self, key: Key) -> Load:
+        return self.catalog.loader(*key)
+
+    def _cache_tail(self, key: Key, method: str) -> tuple[str, ...]:
         """What an embedding depends on beside its content."""
-        return (method, *self.key(name), self.engine.device.dtype, PROCESSOR)
+        return (method, *key, self.engine.device.dtype, PROCESSOR)
 
     def _embed(
         self,
@@ -161,7 +170,8 @@ class Models:
         on_step: OnStep | None,
         stop: threading.Event | None,
     ) -> NDArray[np.float32]:
-        tail = self._cache_tail(name, method)
+        key = self.key(name)
+        tail = self._cache_tail(key, method)
         vectors: dict[str, NDArray[np.float32]] = {}
         todo = {}
         for content, item in zip(contents, items, strict=True):
@@ -171,7 +181,7 @@ class Models:
             else:
                 vectors[content] = known
         if todo:
-            batches = self.map(name, method, list(todo.values()), batch, on_step, stop)
+            batches = self.engine.map(key, self._loader(key), method, list(todo.values()), batch, on_step, stop)
             for content, row in zip(todo, (row for part in batches for row in part.numpy()), strict=True):
                 self.engine.cache.put((content, *tail), row)
                 vectors[content] = row

@@ -6,6 +6,7 @@ added to zero-shot classification by the base, from which it starts."""
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+log = logging.getLogger(__name__)
 ARCHITECTURE = "LinearProbe"
 
 
@@ -40,7 +42,7 @@ class LinearProbe(Classifier):
         config, weights = json.loads((path / "config.json").read_text()), load_file(path / "model.safetensors")
         if any(len(weights.get(name, ())) != len(config["labels"]) for name in ("texts", "weight", "bias")):
             raise UserError(f"The model in {path.name!r} lacks weights for some of its labels. Train it again.")
-        base = load_checkpoint(_base(path, config["base"]), device, dtype)
+        base = load_checkpoint(base_name(path), device, dtype)
         return cls(base, config["labels"], float(config["scale"]), weights)
 
     @property
@@ -63,14 +65,25 @@ class LinearProbe(Classifier):
         return PROGRAM.replace("{model_id}", model_id)
 
 
-def _base(path: Path, name: str) -> str:
+def base_name(path: Path) -> str:
     """The base's id on the hub, or where on this machine its folder lies: as the run noted it beside the probe (base.json, which
     is not given away with it), or else beside the probe under its own name. Earlier probes hold a whole path, which stays."""
+    name = str(json.loads((path / "config.json").read_text())["base"])
     note = path.parent / "base.json"
     if note.exists() and (noted := (path.parent / str(json.loads(note.read_text())["path"])).resolve()).is_dir():
         return str(noted)
     beside = (path.parent / name).resolve()
     return str(beside) if beside.parent == path.parent.resolve() and (beside / "config.json").exists() else name
+
+
+def base_folder(path: Path) -> Path | None:
+    """None for a base that is not a folder of this machine."""
+    try:
+        folder = Path(base_name(path))
+    except (OSError, ValueError, KeyError) as error:
+        log.warning("the base of the probe in %s cannot be read: %s", path.name, error)
+        return None
+    return folder if folder.is_absolute() else None
 
 
 def probed(features: Tensor, vectors: Tensor, texts: Tensor, weight: Tensor, bias: Tensor, scale: float) -> Tensor:
@@ -89,4 +102,4 @@ with torch.inference_mode():
     labels, logits = model.labels(), model.classify(images)
 """
 
-register(Family(name="linear-probe", adapter=LinearProbe, architectures=(ARCHITECTURE,), specs=()))
+register(Family(name="linear-probe", adapter=LinearProbe, architectures=(ARCHITECTURE,), specs=(), base=base_folder))
