@@ -29,6 +29,7 @@ from core.training.supervisor.runs import Runs
 from core.version import VERSION
 from tabs import all_tabs
 from tabs._lab import Lab
+from tabs._widgets import skipped_folders
 from tabs.admin import page as _admin
 from web.admin_gate import ADMIN_PATH, AdminGate
 from web.admin_sessions import AdminSessions
@@ -64,6 +65,7 @@ def build(lab: Lab) -> gr.Blocks:
         gr.Markdown(f"VLM Lab {VERSION}. {lab.models.engine.device.why}", elem_classes="footnote")
         runs = f"Training runs: [{ADMIN_PATH}]({ADMIN_PATH}/)" if lab.admin_sessions else lab.settings.why_no_admin
         gr.Markdown(runs, elem_classes="footnote")
+        skipped_folders(lab)
     page.queue(max_size=64, api_open=False, default_concurrency_limit=8)  # of each event that runs no model
     return page
 

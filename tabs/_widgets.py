@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import html
+
 import gradio as gr
 
 from core.models.abilities import Model
@@ -29,6 +31,16 @@ def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: 
     # When a page opens: some are here by now, runs have ended, others were deleted.
     gr.on(None, lambda: gr.Dropdown(choices()), None, picker, api_visibility="private")
     return picker
+
+
+def skipped_folders(lab: Lab) -> None:
+    """A line that says which folders of --models hold no checkpoint, and why. Who comes over the network reads no names."""
+    skipped = lab.models.catalog.skipped
+    named = "; ".join(f"{html.escape(name)}: {html.escape(reason)}" for name, reason in skipped)
+    if not lab.settings.on_loopback:
+        named = f"{len(skipped)}. The console says which, and why"
+    if skipped:
+        gr.HTML(f"Folders of --models that are not offered: {named}.", elem_classes="footnote")
 
 
 def code_panel(label: str) -> gr.Code:

@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 HAVE_A_MODEL = ("finished", "cancelled")  # the states of a run that kept what it trained
 ID_END = 8  # characters of a run's id by which runs of one name are told apart
 PICKLED = (".bin", ".pt", ".pth", ".ckpt")
-Mark = tuple[int, int]  # a file's size and time
-LOADED = (".safetensors", ".json", ".txt", ".model")  # files that decide what a model answers
+LOADED = (".safetensors", ".json", ".txt", ".model")  # weights, configuration and tokenizer
+Version = tuple[int, int]  # of a file: its size in bytes and when it was written, in nanoseconds
 
 
 class Skipped(NamedTuple):
@@ -45,7 +45,7 @@ def local_specs(folder: Path, families: Mapping[str, Family]) -> tuple[list[Spec
         else:
             skipped.append(Skipped(path.name, found))
     for name, reason in skipped:
-        log.warning("%s is not offered: %s", name, reason)
+        log.warning("--models: %s is not offered: %s", name, reason)
     return specs, skipped
 
 
@@ -60,7 +60,7 @@ def read_spec(folder: Path, name: str, licence: str, families: Mapping[str, Fami
     family = next((families[name] for name in names if name in families), None)
     if family is None:
         return f"the lab has no family for its architecture {names[0][:80]}"
-    files = [file for file in _existing(folder.iterdir()) if file.is_file()]
+    files = [file for file in folder.glob("*") if file.is_file()]
     if not any(file.suffix == ".safetensors" for file in files):
         if any(file.suffix in PICKLED for file in files):
             return (
@@ -68,14 +68,14 @@ def read_spec(folder: Path, name: str, licence: str, families: Mapping[str, Fami
                 "convert them with save_pretrained first"
             )
         return "it has no safetensors weights"
-    megabytes = sum(file.stat().st_size for file in files) // 10**6
+    megabytes = sum(_version(file)[0] for file in files) // 10**6
     return Spec(name, licence, megabytes, "a local checkpoint", family=family.name, path=folder)
 
 
 def fingerprint(folders: Iterable[Path]) -> str:
-    """Names what a checkpoint answers: of all files that are loaded from its folders, name, size and time. 16 hex digits."""
+    """Of all files that a checkpoint is loaded from: their names, sizes and times, hashed to 16 hex digits."""
     files = [
-        (file.name, *_mark(file)) for folder in folders for file in sorted(folder.glob("*")) if file.suffix in LOADED
+        (file.name, *_version(file)) for folder in folders for file in sorted(folder.glob("*")) if file.suffix in LOADED
     ]
     return blake2b(repr(files).encode(), digest_size=8).hexdigest()
 
@@ -85,24 +85,26 @@ class RunModels:
 
     def __init__(self, folder: Path, families: Mapping[str, Family]) -> None:
         self.folder, self.families = folder, families
-        self._states: dict[Path, tuple[Mark, object]] = {}  # of each run's status.json: its mark, and the state in it
-        self._offered: list[tuple[Path, Mark]] = []  # runs with a model, and the mark of its config.json
+        self._states: dict[Path, tuple[Version, object]] = {}  # of each run: its status.json's version, the state in it
+        self._offered: dict[Path, Version] = {}  # of each run with a model, oldest first: its config.json's version
 
     def changed(self) -> bool:
-        """Whether a model came, went or was trained again since the last call, from which `specs` then gives them. Cheap: what was not written since is not
-        read, and what a run writes before it ends changes nothing."""
+        """Whether a model came, went or was trained again since the last call. Cheap: a file that was not written since is
+        not read, and what a run writes before it ends changes nothing."""
         self._states = {run: self._read_state(run) for run in self._runs()}
-        before, self._offered = (
-            self._offered,
-            [(run, _mark(run / "model" / "config.json")) for run in self._with_model()],
-        )
+        before = self._offered
+        self._offered = {
+            run: _version(run / "model" / "config.json")
+            for run, (_, state) in self._states.items()
+            if state in HAVE_A_MODEL
+        }
         return self._offered != before
 
     def specs(self, taken: Collection[str]) -> dict[str, Spec]:
-        """By name, the oldest first: the models of runs that ended well. A run is called by its name; where that is `taken`,
-        by a published checkpoint or an older run, the end of its id is added."""
+        """By name, the oldest first: the models that were there at the last `changed`. A run is called by its name; where that
+        is `taken`, by a published checkpoint or an older run, the end of its id is added."""
         found: dict[str, Spec] = {}
-        for run in self._with_model():
+        for run in self._offered:
             name = str(_read(run / "request.json").get("name") or run.name)
             name = f"{name} ({run.name[-ID_END:]})" if name in taken or name in found else name
             spec = read_spec(run / "model", name, "trained here", self.families)
@@ -117,27 +119,19 @@ class RunModels:
         found = (status.parent for status in self.folder.glob("*/status.json"))
         return sorted(run for run in found if not run.name.startswith("."))
 
-    def _with_model(self) -> list[Path]:
-        return [run for run, (_, state) in self._states.items() if state in HAVE_A_MODEL]
-
-    def _read_state(self, run: Path) -> tuple[Mark, object]:
+    def _read_state(self, run: Path) -> tuple[Version, object]:
         path, known = run / "status.json", self._states.get(run)
-        mark = _mark(path)
-        return known if known and known[0] == mark else (mark, _read(path).get("state"))
+        version = _version(path)
+        return known if known and known[0] == version else (version, _read(path).get("state"))
 
 
-def _mark(path: Path) -> Mark:
-    """Size and time of a file; zeros where there is none. Runs may be deleted while they are listed."""
+def _version(path: Path) -> Version:
+    """Zeros where there is no such file: runs may be deleted while they are listed."""
     try:
         found = path.stat()
     except OSError:
         return 0, 0
     return found.st_size, found.st_mtime_ns
-
-
-def _existing(paths: Iterable[Path]) -> list[Path]:
-    """Runs may be deleted while they are listed."""
-    return [path for path in paths if path.exists()]
 
 
 def _read(path: Path) -> dict[str, Any]:

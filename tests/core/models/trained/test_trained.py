@@ -3,7 +3,9 @@
 """Models of training runs in the pickers: they come and go while the lab is open."""
 
 import json
+import os
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,10 +104,52 @@ def test_damaged_folders_are_passed_over(lab, runs, text):
     assert names(lab) == ["2-b"]  # its name is lost, its model is not
 
 
-def test_looking_again_is_free_where_nothing_changed(lab, runs, monkeypatch):
+@pytest.fixture
+def files_read(monkeypatch):
+    """Names of the files that are read from now on."""
+    found = []
+    read_text = Path.read_text
+    monkeypatch.setattr(
+        Path, "read_text", lambda path, *args, **kw: (found.append(path.name), read_text(path, *args, **kw))[1]
+    )
+    return found
+
+
+def test_looking_again_reads_nothing_where_nothing_changed(lab, runs, files_read):
     trained(runs, "1-aaaaaaaa")
     assert names(lab) == ["mine"]
-    monkeypatch.setattr("core.models.catalog.run_specs", None)
+    assert "config.json" in files_read
+    files_read.clear()
+    assert names(lab) == ["mine"]
+    assert files_read == []
+
+
+@pytest.mark.slow
+def test_a_run_in_progress_leaves_trained_models_alone(lab, runs, files_read):
+    trained(runs, "1-aaaaaaaa")
+    busy = trained(runs, "2-bbbbbbbb", "busy", "running") / "status.json"
+    lab.embed_texts("mine", ["a cat"])
+    loaded, listed = lab.engine.resident, lab.catalog.spec("mine")
+    assert [name for name, _ in loaded] == ["mine"]
+    files_read.clear()
+    for step in range(3):
+        busy.write_text(json.dumps({"state": "running", "step": "x" * step}))
+        assert names(lab) == ["mine"]
+        lab.embed_texts("mine", [f"a cat {step}"])
+    assert files_read == ["status.json"] * 3, "its own, and nothing of runs that have ended"
+    assert lab.engine.resident == loaded
+    assert lab.catalog.spec("mine") is listed
+    busy.write_text(json.dumps({"state": "finished"}))
+    assert names(lab) == ["mine", "busy"]
+
+
+def test_a_run_whose_state_changes_without_its_time_is_seen(lab, runs):
+    """As when two writes fall into one tick of the file system's clock."""
+    status = trained(runs, "1-aaaaaaaa", state="running") / "status.json"
+    times = status.stat().st_atime_ns, status.stat().st_mtime_ns
+    assert names(lab) == []
+    status.write_text(json.dumps({"state": "finished"}))
+    os.utime(status, ns=times)
     assert names(lab) == ["mine"]
 
 
