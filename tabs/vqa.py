@@ -14,7 +14,6 @@ from core import images
 from core.assets import EXAMPLES_FOLDER
 from core.data.export import csv_text
 from core.explain import attribution
-from core.models.abilities import Answerer
 from core.models.family import EMBEDDED
 from core.tasks import vqa
 from tabs._downloads import write_file
@@ -74,7 +73,7 @@ def build(lab: Lab) -> None:
                 stop = gr.Button("Stop")
             gr.Markdown(TRAINED.format("; ".join(vqa.KINDS.values())), elem_classes="footnote")
             with gr.Accordion("Options", open=False):
-                model = model_picker(lab, Answerer)
+                model = model_picker(lab, vqa.TASK.needs)
             examples = gr.Examples(
                 [[str(EXAMPLES_FOLDER / file), text] for file, text in EXAMPLES],
                 inputs=[image, question],

@@ -15,7 +15,7 @@ from core.assets import EXAMPLES_FOLDER
 from core.data.export import csv_text
 from core.errors import UserError
 from core.explain import anchors, matrix, scores
-from core.models.abilities import AnchoredEncoder, Classifier, DualEncoder
+from core.models.abilities import AnchoredEncoder
 from core.models.family import EMBEDDED
 from core.results import Classification
 from core.tasks import zero_shot
@@ -138,7 +138,7 @@ def _options(lab: Lab) -> list[gr.Component]:
         return [
             template,
             gr.Radio(scorings, value="softmax", label="Scoring"),
-            model_picker(lab, (DualEncoder, Classifier)),
+            model_picker(lab, zero_shot.TASK.needs),
         ]
 
 

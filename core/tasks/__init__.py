@@ -12,11 +12,12 @@ from core.registry import Registry
 
 @dataclass(frozen=True)
 class Task:
-    """`needs` is the ability an adapter must have to serve it; Models.specs(task.needs) lists who does."""
+    """`needs` is the ability that a model must have for it, or several of which one will do: the pickers offer
+    `Catalog.specs(task.needs)`."""
 
     name: str
     summary: str
-    needs: type[Model]
+    needs: type[Model] | tuple[type[Model], ...]
 
 
 TASKS: Registry[Task] = Registry("task")

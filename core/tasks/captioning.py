@@ -58,7 +58,7 @@ METHODS: dict[str, Method] = {
 
 def methods(models: Models) -> list[str]:
     """The lab's own, and every captioner among the checkpoints."""
-    return [*METHODS, *(spec.id for spec in models.catalog.specs(Captioner))]
+    return [*METHODS, *(spec.id for spec in models.catalog.specs(TASK.needs))]
 
 
 def compare(

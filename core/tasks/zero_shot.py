@@ -24,7 +24,9 @@ from core.tasks._program import READ_IMAGE, headed, shown_path
 from core.tasks._sources import embed, in_batches
 from core.text import clean_text
 
-TASK = TASKS.register("zero_shot", Task("zero_shot", "which of these labels describes the picture", DualEncoder))
+TASK = TASKS.register(
+    "zero_shot", Task("zero_shot", "which of these labels describes the picture", (DualEncoder, Classifier))
+)
 
 SCORINGS = {
     "softmax": "softmax: the labels compete and add up to 1",

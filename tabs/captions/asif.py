@@ -10,7 +10,6 @@ import gradio as gr
 
 from core.data.bank import ANCHORS as MAX_K
 from core.data.bundled import NAME as BUNDLED
-from core.models.abilities import AnchoredEncoder
 from core.tasks import asif
 from tabs._galleries import choices
 from tabs._jobs import SEARCH, stops
@@ -63,7 +62,7 @@ def build(lab: Lab, image: PhotoInput, examples: Any) -> None:
                 k = gr.Slider(1, MAX_K, asif.K, step=1, label="k: anchors kept on each side")
                 p = gr.Slider(0.5, 8, asif.P, step=0.1, label="p: how sharply the strongest count")
                 leave_out = gr.Checkbox(True, label="If the picture is in the gallery, leave its own caption out")
-                model = model_picker(lab, AnchoredEncoder)
+                model = model_picker(lab, asif.TASK.needs)
         with gr.Column(min_width=300):
             caption = gr.Textbox(label="Caption", interactive=False, lines=2)
             note = gr.Markdown(label="Note")

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.models.abilities import DualEncoder, LanguageModel
+from core.models.abilities import LanguageModel
 from core.tasks import magic
 from tabs._jobs import LONG
 from tabs._lab import Lab, bind
@@ -96,6 +96,6 @@ def _settings(lab: Lab, rule: magic.Rule) -> tuple[list[gr.Slider], gr.Dropdown,
         )
         recall = gr.Slider(0, 1, rule.recall, step=0.05, label="Share of recalled captions in the probability")
         length = gr.Slider(2, magic.MAX_LENGTH, rule.length, step=1, label="Longest caption, in tokens")
-        model = model_picker(lab, DualEncoder)
+        model = model_picker(lab, magic.TASK.needs)
         writer = model_picker(lab, LanguageModel, label="Language model")
     return [k, alpha, beta, length, scale, recall], model, writer

@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 
 from core.assets import EXAMPLES_FOLDER
-from core.models.abilities import Refiner, Segmenter
-from core.tasks.segmentation import THRESHOLD
+from core.models.abilities import Refiner
+from core.tasks.segmentation import TASK, THRESHOLD
 from tabs._jobs import SHORT, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._widgets import code_panel, model_picker, read_more
@@ -48,7 +48,7 @@ def build(lab: Lab) -> None:
             threshold = gr.Slider(0, 1, THRESHOLD, step=0.01, label="Threshold")
             with gr.Accordion("Options", open=False):
                 mode = gr.Radio(MODES, value=False, label="Masks", type="value")
-                model = model_picker(lab, Segmenter)
+                model = model_picker(lab, TASK.needs)
             examples = gr.Examples(
                 [[str(EXAMPLES_FOLDER / file), text] for file, text in EXAMPLES],
                 inputs=[image, prompts],

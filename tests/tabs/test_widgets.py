@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What the page says of folders of --models that are not offered."""
+"""Which models the page offers, and what it says of folders of --models that it does not."""
 
 import gradio as gr
 import pytest
 
 import app
+import core.tasks
+from core.registry import discover
 from core.settings import Settings
+from core.tasks.captioning import METHODS
 
 
 @pytest.fixture
@@ -39,3 +42,14 @@ def test_over_the_network_only_their_number_is_told(folder):
 def test_where_all_are_offered_nothing_is_said(folder):
     (folder / "<b>odd").rmdir()
     assert footnotes(models=folder) == []
+
+
+def test_each_task_is_offered_with_every_model_that_serves_it():
+    lab = app.open_lab(Settings(device="cpu"))
+    blocks = app.build(lab).blocks.values()
+    offered = [{value for _, value in getattr(block, "choices", None) or ()} - set(METHODS) for block in blocks]
+    discover(core.tasks)
+    for task in core.tasks.TASKS:
+        serving = {spec.id for spec in lab.models.catalog.specs(task.needs)}
+        assert serving
+        assert serving in offered, task.name
