@@ -15,11 +15,7 @@ from core.models.inference import Models
 from core.settings import Settings
 from tests import HUB_CACHE
 from tests.app_fixture import app_lab, client, few, page, settings, url  # noqa: F401  fixtures
-from tests.core.models.families.tiny_answerers import PUBLISHED_ANSWERERS
-from tests.core.models.families.tiny_captioners import PUBLISHED_CAPTIONERS
-from tests.core.models.families.tiny_models import PUBLISHED
-from tests.core.models.families.tiny_segmenters import PUBLISHED_SEGMENTERS
-from tests.core.models.families.tiny_writers import PUBLISHED_WRITERS
+from tests.core.models.families import tiny
 
 torch.set_num_threads(1)
 
@@ -46,14 +42,13 @@ def snapshot(model_id: str, ref: str = "main", commit: str = "0" * 40, cache: Pa
 @pytest.fixture(scope="session")
 def hub_cache():
     """The hub's cache, holding a tiny checkpoint under each published id."""
-    torch.manual_seed(0)
     made: dict = {}
-    published = PUBLISHED | PUBLISHED_SEGMENTERS | PUBLISHED_ANSWERERS | PUBLISHED_CAPTIONERS | PUBLISHED_WRITERS
-    for model_id, make in published.items():
-        folder = snapshot(model_id)
+    for model_id, file in tiny.FILES.items():
+        make, folder = file.CHECKPOINTS[model_id], snapshot(model_id)
         if make in made:
             shutil.copytree(made[make], folder, dirs_exist_ok=True)
         else:
+            torch.manual_seed(0)  # no family changes the numbers of another
             make(folder)
             made[make] = folder
     return HUB_CACHE

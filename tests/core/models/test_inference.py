@@ -24,7 +24,7 @@ from core.models.families.clip import CLIP
 from core.models.inference import Models
 from core.settings import Settings
 from tests.core.data.gallery_fakes import colour_files
-from tests.core.models.families.tiny_models import clip
+from tests.core.models.families.tiny.clip import clip
 
 
 @pytest.fixture(scope="module")

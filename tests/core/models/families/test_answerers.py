@@ -2,7 +2,6 @@
 
 """Every published model that answers questions, loaded by its id from tiny weights, against plain transformers."""
 
-import json
 import re
 
 import pytest
@@ -17,16 +16,18 @@ from core.models.inference import Models
 from core.models.layers.attribution import shuffled_copy, single_stream_attribution
 from core.models.layers.towers import text_folder
 from core.settings import Settings
-from tests.core.models.families.tiny_answerers import OFFICIAL, PUBLISHED_ANSWERERS, vilt_logits
+from tests.core.models.families import tiny
+from tests.core.models.families.tiny.vilt import vilt_logits
 
 pytestmark = pytest.mark.slow
 
 CLOSE = 1e-4
 QUESTIONS = ["is it a red car parked in the street", "What is the cat's colour?", "two dogs"]
 LISTED = Models(Engine(Settings(device="cpu")))
-ATTENTIVE = [id for id in PUBLISHED_ANSWERERS if issubclass(LISTED.catalog.adapter(id), AttentiveAnswerer)]
+ANSWERERS = [spec.id for spec in LISTED.catalog.specs(Answerer) if "/" in spec.id]
+ATTENTIVE = [id for id in ANSWERERS if issubclass(LISTED.catalog.adapter(id), AttentiveAnswerer)]
 VILT = "dandelin/vilt-b32-finetuned-vqa"
-all_answerers = pytest.mark.parametrize("id", PUBLISHED_ANSWERERS)
+all_answerers = pytest.mark.parametrize("id", ANSWERERS)
 all_attentive = pytest.mark.parametrize("id", ATTENTIVE)
 
 
@@ -50,14 +51,10 @@ def same(found, expected):
 # ---- every one of them
 
 
-def test_every_published_answerer_has_a_tiny_one():
-    assert {spec.id for spec in LISTED.catalog.specs(Answerer) if "/" in spec.id} == set(PUBLISHED_ANSWERERS)
-
-
 @all_answerers
 def test_answers_are_the_models_own(models, images, id):
     folder = models.catalog.path(id)
-    official = OFFICIAL[json.loads((folder / "config.json").read_text())["architectures"][0]]
+    official = tiny.expected(id, "answers")
     tops = []
     for image in images[:2]:
         for question, found in zip(QUESTIONS, ours(models, id, image, QUESTIONS), strict=True):

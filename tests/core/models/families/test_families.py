@@ -2,13 +2,11 @@
 
 """Every published checkpoint, loaded by its id from tiny weights, against plain transformers written out here."""
 
-import json
 import shutil
 
 import numpy as np
 import pytest
 import torch
-import transformers
 
 from core.engine import Engine
 from core.errors import UserError
@@ -16,13 +14,15 @@ from core.models.abilities import DualEncoder, Matcher
 from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.settings import Settings
-from tests.core.models.families.tiny_models import PUBLISHED
+from tests.core.models.families import tiny
+from tests.core.models.families.tiny._parts import official
 
 CLOSE = 1e-5
 LISTED = Models(Engine(Settings(device="cpu")))
-PUBLISHED_IDS = [spec.id for spec in LISTED.catalog.specs() if spec.id != EMBEDDED]
+PUBLISHED_IDS = [spec.id for spec in LISTED.catalog.specs() if "/" in spec.id]
 PAIRS = [id for id in PUBLISHED_IDS if issubclass(LISTED.catalog.adapter(id), DualEncoder)]
 MATCHERS = [id for id in PUBLISHED_IDS if issubclass(LISTED.catalog.adapter(id), Matcher)]
+all_pairs, all_matchers = pytest.mark.parametrize("id", PAIRS), pytest.mark.parametrize("id", MATCHERS)
 
 
 @pytest.fixture
@@ -31,61 +31,28 @@ def engine():
     return Engine(Settings(device="cpu", cache_mb=0))
 
 
-@pytest.fixture
-def tiny(request, models):
-    if request.param not in PUBLISHED:
-        pytest.skip(f"tests/tiny_models.py has no tiny {request.param}")
-    return request.param
-
-
-def official(folder):
-    """(model, processor), as a reader of the transformers documentation would load them."""
-    architecture = json.loads((folder / "config.json").read_text())["architectures"][0]
-    model = getattr(transformers, architecture).from_pretrained(folder).eval()
-    return model, transformers.AutoProcessor.from_pretrained(folder, backend="pil")
-
-
 @torch.no_grad()
-def official_logits(folder, images, texts):
+def official_logits(id, folder, images, texts):
     """[images, texts]: what the model's own forward gives."""
-    model, processor = official(folder)
-    name = type(model).__name__
-    if name == "SiglipModel":
-        options = {"padding": "max_length", "max_length": 64, "truncation": True}
-        inputs = processor(text=[t.lower() for t in texts], images=images, return_tensors="pt", **options)
-        return model(input_ids=inputs.input_ids, pixel_values=inputs.pixel_values).logits_per_image.numpy()
-    options = {"truncation": True} if name == "AlignModel" else {"padding": True, "truncation": True}
-    if name == "BridgeTowerForContrastiveLearning":  # its forward takes one text for each image
-        rows = [[model(**processor(i, t, return_tensors="pt", **options)) for t in texts] for i in images]
-        cosines = [[(pair.image_embeds @ pair.text_embeds.T).item() for pair in row] for row in rows]
-        return np.array(cosines) * model.logit_scale.exp().item()
-    inputs = processor(text=texts, images=images, return_tensors="pt", **options)
-    if name == "FlavaForPreTraining":
-        wanted = range(max(len(images), len(texts)))  # it stacks both, so the shorter list is repeated
-        texts, images = [texts[n % len(texts)] for n in wanted], [images[n % len(images)] for n in wanted]
-        both = processor(text=texts, images=images, return_tensors="pt", **options)
-        outputs = model(**both, return_loss=False, skip_unmasked_multimodal_encoder=True)
-        return outputs.contrastive_logits_per_image[: len(inputs.pixel_values), : len(inputs.input_ids)].numpy()
-    if name == "BlipForImageTextRetrieval":
-        return model(**inputs, use_itm_head=False).itm_score.numpy() / 0.07
-    return model(**inputs).logits_per_image.numpy()
+    return tiny.expected(id, "logits")(folder, images, texts)
 
 
-def all_tiny(ids):
-    return pytest.mark.parametrize("tiny", ids, indirect=True)
+@pytest.mark.parametrize("id", PUBLISHED_IDS)
+def test_every_published_checkpoint_has_a_tiny_one(id):
+    assert id in tiny.FILES, "write tests/core/models/families/tiny/NAME.py"
 
 
-@all_tiny(PAIRS)
-def test_scores_are_the_models_own(models, tiny, images, texts):
-    scale = models.detail(tiny, "scale")
-    expected = official_logits(models.catalog.path(tiny), images, texts)
+@all_pairs
+def test_scores_are_the_models_own(models, id, images, texts):
+    scale = models.detail(id, "scale")
+    expected = official_logits(id, models.catalog.path(id), images, texts)
     assert np.ptp(expected, axis=0).min() > 0.01 * scale.scale, "the tiny model tells its images apart"
     assert np.ptp(expected, axis=1).min() > 0.01 * scale.scale, "and its texts"
 
-    together = models.embed_images(tiny, images), models.embed_texts(tiny, texts)
+    together = models.embed_images(id, images), models.embed_texts(id, texts)
     alone = (
-        np.concatenate([models.embed_images(tiny, [image]) for image in images]),
-        np.concatenate([models.embed_texts(tiny, [text]) for text in texts]),
+        np.concatenate([models.embed_images(id, [image]) for image in images]),
+        np.concatenate([models.embed_texts(id, [text]) for text in texts]),
     )
     for image_embeds, text_embeds in (together, alone):
         assert image_embeds.dtype == text_embeds.dtype == np.float32
@@ -95,43 +62,43 @@ def test_scores_are_the_models_own(models, tiny, images, texts):
         np.testing.assert_allclose(scores, expected, rtol=0, atol=CLOSE * scale.scale)
 
 
-@all_tiny(PAIRS)
-def test_a_full_batch_equals_one_at_a_time(models, tiny, images, texts):
+@all_pairs
+def test_a_full_batch_equals_one_at_a_time(models, id, images, texts):
     words = [f"{text} {number}" for number in range(86) for text in texts][:256]
-    many = models.embed_texts(tiny, words)
+    many = models.embed_texts(id, words)
     assert many.shape[0] == 256
-    np.testing.assert_allclose(many[:6], np.concatenate([models.embed_texts(tiny, [w]) for w in words[:6]]), atol=CLOSE)
+    np.testing.assert_allclose(many[:6], np.concatenate([models.embed_texts(id, [w]) for w in words[:6]]), atol=CLOSE)
 
 
-@all_tiny(PAIRS)
-def test_survives_being_unloaded(models, tiny, images, texts):
-    before = models.embed_images(tiny, images), models.embed_texts(tiny, texts)
-    assert models.unload(tiny)
+@all_pairs
+def test_survives_being_unloaded(models, id, images, texts):
+    before = models.embed_images(id, images), models.embed_texts(id, texts)
+    assert models.unload(id)
     assert models.engine.resident == []
-    after = models.embed_images(tiny, images), models.embed_texts(tiny, texts)
+    after = models.embed_images(id, images), models.embed_texts(id, texts)
     # Not bit by bit: how many images a batch holds follows from the seconds that the one before took.
     np.testing.assert_allclose(np.concatenate(before), np.concatenate(after), atol=1e-6)
 
 
-@all_tiny(PAIRS)
-def test_the_program_shown_gives_the_same(models, tiny, images, texts):
+@all_pairs
+def test_the_program_shown_gives_the_same(models, id, images, texts):
     shown = {"torch": torch, "images": images, "texts": texts}
-    exec(models.catalog.adapter(tiny).program(tiny), shown)
-    np.testing.assert_allclose(shown["image_embeds"].numpy(), models.embed_images(tiny, images), atol=CLOSE)
-    np.testing.assert_allclose(shown["text_embeds"].numpy(), models.embed_texts(tiny, texts), atol=CLOSE)
-    scale = models.detail(tiny, "scale")
+    exec(models.catalog.adapter(id).program(id), shown)
+    np.testing.assert_allclose(shown["image_embeds"].numpy(), models.embed_images(id, images), atol=CLOSE)
+    np.testing.assert_allclose(shown["text_embeds"].numpy(), models.embed_texts(id, texts), atol=CLOSE)
+    scale = models.detail(id, "scale")
     assert (shown["scale"], shown["bias"]) == pytest.approx((scale.scale, scale.bias), rel=CLOSE)
 
 
-@all_tiny(PAIRS)
-def test_a_long_text_is_cut(models, tiny):
-    assert np.isfinite(models.embed_texts(tiny, ["a cat " * 300])).all()
+@all_pairs
+def test_a_long_text_is_cut(models, id):
+    assert np.isfinite(models.embed_texts(id, ["a cat " * 300])).all()
 
 
-@all_tiny(MATCHERS)
-def test_match_probabilities_are_the_models_own(models, tiny, images, texts):
+@all_matchers
+def test_match_probabilities_are_the_models_own(models, id, images, texts):
     pairs = [(image, text) for image in images for text in texts]
-    model, processor = official(models.catalog.path(tiny))
+    model, processor = official(models.catalog.path(id))
     inputs = processor(
         images=[image for image, _ in pairs],
         text=[text for _, text in pairs],
@@ -142,11 +109,11 @@ def test_match_probabilities_are_the_models_own(models, tiny, images, texts):
     with torch.no_grad():
         expected = model(**inputs, use_itm_head=True).itm_score.softmax(1)[:, 1].numpy()
     assert np.ptp(expected) > 0.01
-    np.testing.assert_allclose(models.match(tiny, pairs), expected, atol=CLOSE)
-    np.testing.assert_allclose([models.match(tiny, [pair])[0] for pair in pairs], expected, atol=CLOSE)
+    np.testing.assert_allclose(models.match(id, pairs), expected, atol=CLOSE)
+    np.testing.assert_allclose([models.match(id, [pair])[0] for pair in pairs], expected, atol=CLOSE)
 
 
-@pytest.mark.parametrize("id", PUBLISHED_IDS)
+@pytest.mark.parametrize("id", [spec.id for spec in LISTED.catalog.specs() if spec.id != EMBEDDED])
 def test_spec_tells_what_a_visitor_needs(id):
     spec = LISTED.catalog.spec(id)
     assert spec.licence
@@ -155,10 +122,10 @@ def test_spec_tells_what_a_visitor_needs(id):
     assert spec.family
 
 
-@pytest.mark.parametrize("tiny", [id for id in PAIRS if "siglip" in id], indirect=True)
-def test_siglip_is_sigmoid_and_ignores_case(models, tiny):
-    assert models.detail(tiny, "scale").sigmoid
-    upper, lower = models.embed_texts(tiny, ["A CAT", "a cat"])
+@pytest.mark.parametrize("id", [id for id in PAIRS if "siglip" in id])
+def test_siglip_is_sigmoid_and_ignores_case(models, id):
+    assert models.detail(id, "scale").sigmoid
+    upper, lower = models.embed_texts(id, ["A CAT", "a cat"])
     np.testing.assert_array_equal(upper, lower)
 
 
