@@ -3,7 +3,8 @@
 """What a model is to the lab: an adapter class with abilities, loaded from a folder of safetensors.
 
 n is the number of inputs and d a width of the model's own. Tensors come back as float32 on the CPU; pictures are in RGB. A
-`..._program` is plain `transformers` code that does the same as the method beside it, with the names that it is given.
+`..._program` is plain `transformers` code that does the same as the method beside it, with the names that it is given. The
+ability of models that read no picture is in core/models/language_model.py.
 """
 
 from __future__ import annotations
@@ -115,52 +116,6 @@ class Matcher(Model):
     @abstractmethod
     def match(self, pairs: Sequence[tuple[Image, str]]) -> Tensor:
         """[n]: the probability that the text describes the image."""
-
-
-class LanguageModel(Model):
-    """Writes captions token by token. Rows are token ids; a row begins with `end()` and a finished one ends with it."""
-
-    @abstractmethod
-    def end(self) -> int: ...
-
-    @abstractmethod
-    def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
-
-    @abstractmethod
-    def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
-        """Their texts, without special tokens."""
-
-    @abstractmethod
-    def propose(
-        self, rows: Sequence[Sequence[int]], k: int, recalled: Sequence[Mapping[int, float]] = (), weight: float = 0.0
-    ) -> Proposal:
-        """The k most probable next tokens of each row; all rows have one length. Where each row is one of the call before with
-        one of the tokens proposed there, only these tokens are computed. With `recalled`, a distribution for each row, the
-        probabilities are (1 - weight) times the model's plus weight times those; `weight` is in 0..1."""
-
-    @abstractmethod
-    def sample(
-        self, n: int, top_k: int = 0, top_p: float = 1.0, temperature: float = 1.0, length: int = 32, seed: int = 0
-    ) -> list[list[int]]:
-        """n rows drawn from the model, without their ends."""
-
-    @abstractmethod
-    def likelihood(self, texts: Sequence[str]) -> Tensor:
-        """[n]: the mean log probability of each text's tokens and of its end."""
-
-
-class Proposal(NamedTuple):
-    """[n, k] each, most probable first: `ids`, their `probabilities` over the whole vocabulary, what of these was
-    `recalled`, and `penalties`, the largest cosine of the hidden state after a token with those before it (Su et al.,
-    arXiv 2202.06417, equation 5). `alone` [n] is the token that is most probable without what is recalled,
-    `alone_probabilities` [n] its probability."""
-
-    ids: Tensor
-    probabilities: Tensor
-    recalled: Tensor
-    penalties: Tensor
-    alone: Tensor
-    alone_probabilities: Tensor
 
 
 class ImageEncoder(Model):

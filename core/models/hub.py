@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +13,9 @@ from typing import Any
 
 from core.errors import UserError
 
+log = logging.getLogger(__name__)
 OnStep = Callable[[int, int], None]
+CAUSES = 4  # of an error, how far back the log goes
 BOT = "SFconvertbot"  # opens a pull request of converted weights wherever someone asks the hub for one
 # Pickled weights are left out on purpose: loading them can run code.
 PATTERNS = ("*.safetensors", "*.safetensors.index.json", "*.json", "*.txt", "*.model")
@@ -31,7 +35,8 @@ def local_path(model_id: str, revision: str) -> Path | None:
     for wanted in (revision, *_cached_conversions(model_id, revision)):
         try:
             path = _snapshot(model_id, wanted, local_files_only=True)
-        except Exception:  # not in the cache, half in the cache, or a cache of another layout: all mean "fetch it"
+        except Exception as error:  # not in the cache, half there, or a cache of another layout: all mean "fetch it"
+            log.debug("%s at %s is not in the cache: %s", model_id, wanted, _cause(error))
             continue
         if _has_weights(path):
             return path
@@ -47,7 +52,8 @@ def fetch(model_id: str, revision: str, on_step: OnStep | None = None) -> Path:
             path = _snapshot(model_id, _conversion(model_id), **progress)
     except NoWeights:
         raise
-    except Exception:  # no network, no such model, gated, disk full: the visitor's next step is the same
+    except Exception as error:  # no network, no such model, gated, disk full: the visitor's next step is the same
+        log.warning("%s at %s could not be fetched: %s", model_id, revision, _cause(error))
         pinned = "" if revision == "main" else f" --revision {revision}"
         raise UserError(
             f"{model_id} is not on this machine and could not be fetched. Where there is a network, run "
@@ -75,7 +81,8 @@ def push(folder: Path, repo: str, token: str) -> str:
         api = HfApi(token=token)
         address = str(api.create_repo(repo, private=True, exist_ok=True))
         api.upload_folder(repo_id=repo, folder_path=folder, commit_message="Trained with VLM Lab")
-    except Exception:  # what the client raises may hold addresses and headers
+    except Exception as error:
+        log.warning("%s could not be pushed: %s", repo, _cause(error))
         raise UserError(f"The hub did not take {repo}. Check the network, and that HF_TOKEN may write there.") from None
     return address
 
@@ -93,10 +100,26 @@ def safetensors_revision(model_id: str) -> str:
         if any(re.fullmatch(r"[^/]+\.safetensors", file.rfilename) for file in main.siblings or []):
             return str(main.sha)
         return str(HfApi().model_info(model_id, revision=_conversion(model_id)).sha)
-    except (NoWeights, RepositoryNotFoundError):  # gated models count as not found
+    except NoWeights:
+        raise
+    except RepositoryNotFoundError as error:  # gated models count as not found
+        log.warning("%s is not there, or not for everyone: %s", model_id, _cause(error))
         raise NoWeights(model_id) from None
-    except Exception:
+    except Exception as error:
+        log.warning("the hub could not be asked about %s: %s", model_id, _cause(error))
         raise UserError(f"The hub could not be asked about {model_id}. Check the network and try again.") from None
+
+
+def _cause(error: BaseException | None) -> str:
+    """Classes of an error and of what led to it, with the status of an HTTP answer or what the system's error number means.
+    The messages stay out of the log: those of the hub's client may hold signed addresses and headers."""
+    parts: list[str] = []
+    while error is not None and len(parts) < CAUSES:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        detail = status or (isinstance(error, OSError) and error.errno and os.strerror(error.errno))
+        parts.append(f"{type(error).__name__} ({detail})" if detail else type(error).__name__)
+        error = error.__cause__ or error.__context__
+    return " < ".join(parts)
 
 
 def _snapshot(model_id: str, revision: str, **options: Any) -> Path:

@@ -15,9 +15,10 @@ from scipy.special import softmax
 
 from core.data import bank
 from core.errors import Stopped, UserError
-from core.models.abilities import DualEncoder, LanguageModel, Proposal
+from core.models.abilities import DualEncoder
 from core.models.family import CAPTIONER
 from core.models.inference import Models
+from core.models.language_model import LanguageModel, Proposal
 from core.results import Draft, Step
 from core.tasks import TASKS, Task, asif
 from core.tasks._magic_program import program as program

@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.models.abilities import LanguageModel
+from core.models.language_model import LanguageModel
 from core.tasks import magic
 from tabs._jobs import LONG
 from tabs._lab import Lab, bind

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core.assets import CAPTIONER_FOLDER
-from core.models.abilities import LanguageModel, Proposal
 from core.models.family import CAPTIONER, Family, Spec, register
+from core.models.language_model import LanguageModel, Proposal
 from core.models.loading import from_folder, weight_bytes
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ import threading
 from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -224,6 +225,46 @@ def test_a_pinned_model_is_asked_for_at_its_commit(monkeypatch, tmp_path):
     pins.write_text(json.dumps({MODERN: "abc123"}))
     monkeypatch.setattr("core.models.catalog.REVISIONS", pins)
     assert (revision(MODERN), revision("org/other")) == ("abc123", "main")
+
+
+class Refused(Exception):
+    """As the hub's client raises: with the answer, and a message that nobody else should read."""
+
+    def __init__(self):
+        super().__init__("https://hub/file?signature=hf_secret")
+        self.response = SimpleNamespace(status_code=403)
+
+
+@pytest.mark.parametrize(
+    ("error", "logged"),
+    [(Refused(), "Refused (403)"), (OSError(28, "hf_secret"), "OSError (No space left on device)")],
+)
+def test_why_the_hub_gave_nothing_is_logged_without_secrets(monkeypatch, caplog, error, logged):
+    caplog.set_level("DEBUG", "core.models.hub")
+
+    def refuse(*args, **kwargs):
+        try:
+            raise error
+        except Exception as cause:
+            raise RuntimeError("hf_secret") from cause
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", refuse)
+    monkeypatch.setattr("huggingface_hub.HfApi", refuse)
+    assert hub.local_path(MODERN, "main") is None
+    for attempt in (lambda: hub.fetch(MODERN, "main"), lambda: hub.safetensors_revision(MODERN)):
+        with pytest.raises(UserError):
+            attempt()
+    with pytest.raises(UserError, match="did not take"):
+        hub.push(Path("model"), "me/mine", "hf_secret")
+    told = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "core.models.hub"]
+    why = f"RuntimeError < {logged}"
+    assert told == [
+        ("DEBUG", f"{MODERN} at main is not in the cache: {why}"),
+        ("WARNING", f"{MODERN} at main could not be fetched: {why}"),
+        ("WARNING", f"the hub could not be asked about {MODERN}: {why}"),
+        ("WARNING", f"me/mine could not be pushed: {why}"),
+    ]
+    assert "hf_secret" not in caplog.text
 
 
 def test_a_cached_pull_request_is_found(tmp_path, monkeypatch):
