@@ -45,6 +45,7 @@ def shown_size(image: Image) -> tuple[int, int]:
 
 
 def colour(number: int) -> tuple[int, ...]:
+    """Red, green and blue, 0..255, of the mask of this number; they repeat."""
     return ImageColor.getrgb(COLOURS[number % len(COLOURS)])
 
 

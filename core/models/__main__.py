@@ -18,6 +18,7 @@ from core.settings import Settings
 
 
 def main() -> int:
+    """The exit status of what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m core.models", description="The checkpoints the lab offers.")
     parser.add_argument(
         "action",
@@ -32,6 +33,7 @@ def main() -> int:
 
 
 def show(models: Models) -> int:
+    """Print the table."""
     rows = [("model", "family", "MB", "licence", "on this machine")]
     for spec in models.catalog.specs():
         here = "yes" if models.catalog.path(spec.id) else "no"

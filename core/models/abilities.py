@@ -66,14 +66,16 @@ class DualEncoder(Model):
         """[n, d], unit norm. Texts are cut to what the tower reads."""
 
     @abstractmethod
-    def scale(self) -> Scale: ...
+    def scale(self) -> Scale:
+        """As the checkpoint learned it; of a model without one of its own, as the family says."""
 
 
 class Classifier(Model):
     """Sorts pictures into labels of its own, which it was trained on."""
 
     @abstractmethod
-    def labels(self) -> list[str]: ...
+    def labels(self) -> list[str]:
+        """In the order of the logits."""
 
     @abstractmethod
     def classify(self, images: Sequence[Image]) -> Tensor:

@@ -79,6 +79,7 @@ class Catalog:
         return name in self._trained or name in self._specs.names()
 
     def adapter(self, name: str) -> type[Model]:
+        """The class that loads the model, which says its abilities. Raises UserError as `spec`."""
         return FAMILIES.get(self.spec(name).family).adapter
 
     def need(self, name: str, ability: type[Any]) -> None:
@@ -144,6 +145,7 @@ def _load_unchanged(
 
 
 def unable(name: str) -> UserError:
+    """For a model that lacks the ability that is asked of it."""
     return UserError(f"{name} cannot do this. Choose another model.")
 
 

@@ -18,10 +18,12 @@ class LanguageModel(Model):
     """Writes captions token by token. Rows are token ids; a row begins with `end()` and a finished one ends with it."""
 
     @abstractmethod
-    def end(self) -> int: ...
+    def end(self) -> int:
+        """The id of the end of text."""
 
     @abstractmethod
-    def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Their token ids, without an end at either side."""
 
     @abstractmethod
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:

@@ -42,6 +42,7 @@ def parse_questions(text: str) -> list[str]:
 
 
 def clean_text_lines(text: str) -> list[str]:
+    """Its lines as tokenizers take them; one that is too long to be asked stays, to be refused by `parse_questions`."""
     return [clean_text(line) if len(line) <= LENGTH else line for line in text.splitlines()]
 
 

@@ -72,6 +72,7 @@ def _has_one_place(template: str) -> bool:
 
 
 def clean(text: str, limit: int) -> str:
+    """As a tokenizer takes it: no NUL, no lone surrogates. Raises UserError for more than `limit` characters."""
     if len(text or "") > limit:
         raise UserError(f"That is {len(text):,} characters; at most {limit:,} are read here.")
     return (text or "").replace("\0", " ").encode("utf-8", "replace").decode("utf-8")

@@ -82,4 +82,5 @@ class Anchors:
         return load_file(EMBEDDED_FOLDER / "image_mean.safetensors", device=str(self.towers.device))["mean"]
 
     def names(self) -> list[str]:
+        """ImageNet's name of each class, in the order of `image` and `text`."""
         return [anchor["name"] for anchor in json.loads((EMBEDDED_FOLDER / "anchors.json").read_text())]

@@ -142,6 +142,8 @@ register(
 
 
 class BLIPAnswerer(BLIPWriter, Answerer):
+    """BlipForQuestionAnswering: its text encoder reads question and picture, its decoder writes the answer."""
+
     model_class = "BlipForQuestionAnswering"
 
     @classmethod

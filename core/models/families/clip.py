@@ -24,6 +24,8 @@ NOTE = "the card states no licence; the code's is MIT"
 
 
 class CLIP(TransformersPair, CausalText):
+    """CLIPModel. Continuations of one text share the keys and values of their prefix."""
+
     model_class = "CLIPModel"
 
     @cached_property
@@ -56,6 +58,8 @@ register(
 
 
 class MetaCLIP2(TransformersPair):
+    """MetaClip2Model, whose text tower is no CLIPTextTransformer, so that it has no prefix cache."""
+
     model_class = "MetaClip2Model"
 
 

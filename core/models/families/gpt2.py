@@ -41,6 +41,8 @@ class _Lookahead:
 
 
 class GPT2(LanguageModel):
+    """GPT2LMHeadModel and its tokenizer. The captioner that comes with the lab runs in float32 on every device."""
+
     def __init__(self, model: Any, tokenizer: Any) -> None:
         self.model = model
         self.tokenizer = tokenizer

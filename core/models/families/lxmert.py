@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class LXMERT(GridCellAnswerer):
+    """LxmertForQuestionAnswering."""
+
     model_class = "LxmertForQuestionAnswering"
     cell_width = "visual_feat_dim"
 

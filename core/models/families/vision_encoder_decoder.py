@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 class EncoderDecoder(ImageToText, AttentiveCaptioner):
+    """VisionEncoderDecoderModel: any vision tower, and GPT-2 with cross-attention to its patches."""
+
     model_class = "VisionEncoderDecoderModel"
     tower_name = "encoder"
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 
 class VisualBERT(GridCellAnswerer):
+    """VisualBertForQuestionAnswering."""
+
     model_class = "VisualBertForQuestionAnswering"
     cell_width = "visual_embedding_dim"
 

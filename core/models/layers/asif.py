@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""ASIF (Norelli et al., arXiv 2210.01738): two encoders that never met, joined by a list of anchor pairs.
+"""ASIF (Norelli et al., arXiv 2210.01738): two encoders trained apart, joined by a list of anchor pairs.
 
 An image is described by its similarities to the anchors' images, a text by those to the anchors' texts; the two
 descriptions can be compared, because both are over the same anchors.

@@ -78,6 +78,7 @@ class CrossAttentionCaptioner(CaptionNetwork):
     def logits(
         self, encoding: Tensor, ids: Tensor, cache: DynamicCache | None = None, attentions: list[Tensor] | None = None
     ) -> Tensor:
+        """As `CaptionNetwork.logits`; each layer of the language model comes after its cross-attention."""
         model, length = self.language.transformer, ids.shape[1]
         past = cache.get_seq_length() if cache is not None else 0
         x = model.wte(ids) + model.wpe(torch.arange(past, past + length, device=ids.device))

@@ -44,6 +44,7 @@ def caption_language() -> GPT2LMHeadModel:
 
 
 def caption_tokenizer() -> Any:
+    """That of `caption_language`."""
     return AutoTokenizer.from_pretrained(CAPTIONER_FOLDER, local_files_only=True)
 
 

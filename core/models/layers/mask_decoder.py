@@ -21,7 +21,7 @@ from core.assets import SEGMENTATION_FOLDER
 from core.models.layers.dense_features import CHANNELS, MAPS
 from core.models.loading import from_folder
 
-SCALE = 4.0  # similarities lie between 0 and about 0.6; the network likes numbers around 1
+SCALE = 4.0  # similarities lie between 0 and about 0.6, the inputs of a network should be around 1
 
 
 class MapDecoderConfig(PretrainedConfig):  # type: ignore[misc]

@@ -85,6 +85,7 @@ class PrefixCache:
 
 
 def common_prefix(rows: Rows) -> list[int]:
+    """The longest with which all rows begin."""
     length = 0
     for column in zip(*rows, strict=False):
         if len(set(column)) > 1:

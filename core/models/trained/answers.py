@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 class TunedAnswers(AttentiveAnswerer):
+    """`fusion` reads what `segmenter` encodes of a picture. float32 on every device."""
+
     def __init__(self, segmenter: MapSegmenter, fusion: FusionAnswerer) -> None:
         self.segmenter, self.fusion = segmenter, fusion
 

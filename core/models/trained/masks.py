@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 
 class TunedMasks(ImagePrompted):
+    """`segmenter` with its own decoder in place of the one that comes with the lab. float32 on every device."""
+
     def __init__(self, segmenter: MapSegmenter) -> None:
         self.segmenter, self.anchors = segmenter, segmenter.anchors
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 
 class TunedMatcher(Matcher):
+    """`model` is an ImageTextMatcher over the towers of `anchors`. float32 on every device."""
+
     def __init__(self, anchors: Anchors, model: Any) -> None:
         self.anchors, self.towers, self.model = anchors, anchors.towers, model
 
