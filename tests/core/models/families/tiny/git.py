@@ -25,8 +25,7 @@ from tests.core.models.families.tiny._parts import (
 )
 
 
-def git(folder: Path) -> None:
-    tokenizer = bert_tokenizer()
+def untrained(tokenizer):
     config = T.GitConfig(
         **DEEP,
         vision_config={**DEEP, **EYE},
@@ -36,23 +35,19 @@ def git(folder: Path) -> None:
         bos_token_id=2,
         eos_token_id=3,
     )
+    return T.GitForCausalLM(config)
+
+
+def git(folder: Path) -> None:
+    tokenizer = bert_tokenizer()
     images = T.CLIPImageProcessorPil(size={"shortest_edge": SIDE}, crop_size=SQUARE)
-    save_wide(folder, T.GitForCausalLM(config), T.GitProcessor(image_processor=images, tokenizer=tokenizer))
+    save_wide(folder, untrained(tokenizer), T.GitProcessor(image_processor=images, tokenizer=tokenizer))
 
 
 def git_captions(folder: Path) -> None:
     tokenizer = word_tokenizer()
-    config = T.GitConfig(
-        **DEEP,
-        vision_config={**DEEP, **EYE},
-        vocab_size=len(tokenizer),
-        max_position_embeddings=2 * LENGTH,
-        pad_token_id=0,
-        bos_token_id=2,
-        eos_token_id=3,
-    )
     processor = T.GitProcessor(image_processor=clip_images(), tokenizer=tokenizer)
-    save_captioner(folder, T.GitForCausalLM(config), processor, width=0.2, sight=0.5, bias=0.03, seed=1)
+    save_captioner(folder, untrained(tokenizer), processor, width=0.2, sight=0.5, bias=0.03, seed=1)
 
 
 def answers(folder, image, question):
