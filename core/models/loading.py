@@ -26,7 +26,7 @@ def from_folder(model_class: Any, path: Path, dtype: torch.dtype) -> Any:
     """
     if not list(path.glob("*.safetensors")):
         raise UserError(
-            f"The model in {path.name!r} has no safetensors weights. Pickled weights (.bin, .pt) are never loaded, because they can run code: convert them with save_pretrained first."
+            f"The model in {model_name(path)!r} has no safetensors weights. Pickled weights (.bin, .pt) are never loaded, because they can run code: convert them with save_pretrained first."
         )
     hide_progress()
     try:
@@ -41,16 +41,23 @@ def from_folder(model_class: Any, path: Path, dtype: torch.dtype) -> Any:
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        log.warning("%s is not loaded as a %s", path.name, model_class.__name__, exc_info=True)
+        log.warning("%s is not loaded as a %s", model_name(path), model_class.__name__, exc_info=True)
         raise UserError(
-            f"The model in {path.name!r} cannot be read as a {model_class.__name__}: its files are damaged, or of another model. Save it again, or choose another."
+            f"The model in {model_name(path)!r} cannot be read as a {model_class.__name__}: its files are damaged, or of another model. Save it again, or choose another."
         ) from None
     missing = {name for name, _ in model.named_parameters()} & set(found["missing_keys"])
     if missing:  # transformers would go on with random numbers in their place
         raise UserError(
-            f"The model in {path.name!r} lacks {len(missing)} weights of a {model_class.__name__}, such as {min(missing)}. Choose another."
+            f"The model in {model_name(path)!r} lacks {len(missing)} weights of a {model_class.__name__}, such as {min(missing)}. Choose another."
         )
     return model
+
+
+def model_name(path: Path) -> str:
+    """What a person calls the checkpoint: its id where the folder is a snapshot in the hub's cache, which a commit names."""
+    if path.parent.name == "snapshots":
+        return path.parents[1].name.removeprefix("models--").replace("--", "/")
+    return path.name
 
 
 def hide_progress() -> None:

@@ -235,6 +235,15 @@ def test_damaged_files_are_told_and_logged(mine, caplog, part):
     assert "Error" in caplog.text, "the cause is in the log"
 
 
+def test_damaged_files_of_a_published_model_are_told_by_its_id(models, monkeypatch, tmp_path):
+    folder = tmp_path / "models--org--name" / "snapshots" / ("0" * 40)
+    shutil.copytree(models.catalog.path("openai/clip-vit-base-patch32"), folder)
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    monkeypatch.setattr("core.models.hub.local_path", lambda *_: folder)
+    with pytest.raises(UserError, match="'org/name' cannot be read as a CLIPModel"):
+        models.embed_texts("openai/clip-vit-base-patch32", ["a cat"])
+
+
 def test_pins_are_read_once_until_they_are_written_again(monkeypatch, tmp_path):
     pins = tmp_path / "revisions.json"
     monkeypatch.setattr("core.models.catalog.REVISIONS", pins)
