@@ -26,31 +26,28 @@ from core.models.abilities import ImagePrompted, Segmenter
 from core.models.inference import Models
 from core.results import Segmentation
 from core.tasks import TASKS, Task
+from core.tasks._lists import TypedList
 from core.tasks._program import headed, image_line
 from core.tasks._sources import required
-from core.text import clean_text
 
 TASK = TASKS.register("segmentation", Task("segmentation", "where is what a phrase names", Segmenter))
 
 THRESHOLD = 0.5
 MAX_PROMPTS, PROMPT_LENGTH = 16, 200
+PROMPTS = TypedList(
+    MAX_PROMPTS,
+    PROMPT_LENGTH,
+    none="Say what to cut out, one a line or separated by commas: for example “a cat, a blanket”.",
+    many=f"That is {{count}} prompts; at most {MAX_PROMPTS} are cut out at once. Remove some.",
+    long=f"A prompt has more than {PROMPT_LENGTH} characters. Put prompts on lines of their own.",
+)
 STRIP_PIXELS = 2**20  # of the full-size maps, that are in memory at once
 Probabilities = NDArray[np.float32]
 
 
 def parse_prompts(text: str) -> list[str]:
-    """Prompts one a line or separated by commas, trimmed, without duplicates, in the order given."""
-    if len(text or "") > MAX_PROMPTS * PROMPT_LENGTH:
-        raise UserError(f"That is {len(text):,} characters; at most {MAX_PROMPTS * PROMPT_LENGTH:,} are read here.")
-    prompts = [prompt.strip() for prompt in re.split(r"[\n,]", clean_text(text or ""))]
-    prompts = list(dict.fromkeys(prompt for prompt in prompts if prompt))
-    if not prompts:
-        raise UserError("Say what to cut out, one a line or separated by commas: for example “a cat, a blanket”.")
-    if len(prompts) > MAX_PROMPTS:
-        raise UserError(f"That is {len(prompts)} prompts; at most {MAX_PROMPTS} are cut out at once. Remove some.")
-    if max(map(len, prompts)) > PROMPT_LENGTH:
-        raise UserError(f"A prompt has more than {PROMPT_LENGTH} characters. Put prompts on lines of their own.")
-    return prompts
+    """Prompts one a line or separated by commas, as `TypedList.parse`."""
+    return PROMPTS.parse(text)
 
 
 def segment(

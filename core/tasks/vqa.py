@@ -9,41 +9,33 @@ from collections.abc import Sequence
 
 from PIL.Image import Image
 
-from core.errors import UserError
 from core.models.abilities import Answerer, AttentiveAnswerer, Attribution
 from core.models.embedded.answers.kind import OTHER, all_kinds, parse
 from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.results import Answers
 from core.tasks import TASKS, Task
+from core.tasks._lists import TypedList
 from core.tasks._program import headed, image_line
 from core.tasks._sources import required
-from core.text import clean_text
 
 TASK = TASKS.register("vqa", Task("vqa", "a question about a picture", Answerer))
 
 KINDS = {kind.name: kind.example for kind in all_kinds() if kind.example}  # as hints show them
 MAX_QUESTIONS, LENGTH = 50, 200
+QUESTIONS = TypedList(
+    MAX_QUESTIONS,
+    LENGTH,
+    none="Ask something: for example “is there a dog?” or “how many cats are there?”.",
+    many=f"That is {{count}} questions; at most {MAX_QUESTIONS} are answered at once.",
+    long=f"A question has more than {LENGTH} characters. Ask one thing a line, shortly.",
+    split=lambda text: [" ".join(line.split()) for line in text.splitlines()],
+)
 
 
 def parse_questions(text: str) -> list[str]:
-    """Questions one a line, trimmed, without duplicates, in the order given."""
-    if len(text or "") > MAX_QUESTIONS * LENGTH:
-        raise UserError(f"That is {len(text):,} characters; at most {MAX_QUESTIONS * LENGTH:,} are read here.")
-    lines = [" ".join(line.split()) for line in clean_text_lines(text or "")]
-    questions = list(dict.fromkeys(line for line in lines if line))
-    if not questions:
-        raise UserError("Ask something: for example “is there a dog?” or “how many cats are there?”.")
-    if len(questions) > MAX_QUESTIONS:
-        raise UserError(f"That is {len(questions)} questions; at most {MAX_QUESTIONS} are answered at once.")
-    if max(map(len, questions)) > LENGTH:
-        raise UserError(f"A question has more than {LENGTH} characters. Ask one thing a line, shortly.")
-    return questions
-
-
-def clean_text_lines(text: str) -> list[str]:
-    """Its lines as tokenizers take them; one that is too long to be asked stays, to be refused by `parse_questions`."""
-    return [clean_text(line) if len(line) <= LENGTH else line for line in text.splitlines()]
+    """Questions one a line, words one space apart, as `TypedList.parse`."""
+    return QUESTIONS.parse(text)
 
 
 def answer(

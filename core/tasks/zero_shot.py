@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Sequence
 
@@ -20,6 +19,7 @@ from core.models.abilities import Classifier, DualEncoder, Scale
 from core.models.inference import Models
 from core.results import Classification
 from core.tasks import TASKS, Task
+from core.tasks._lists import TypedList, clean
 from core.tasks._program import READ_IMAGE, headed, shown_path
 from core.tasks._sources import embed, in_batches
 from core.text import clean_text
@@ -37,20 +37,19 @@ TEMPLATE = "a photo of a {}"
 NEUTRAL = "a photo"  # what a label is weighed against when a model was trained with softmax and never calibrated
 Matrix = NDArray[np.floating]
 MAX_LABELS, MAX_TEMPLATES, LABEL_LENGTH = 1_000, 20, 200
+LABELS = TypedList(
+    MAX_LABELS,
+    LABEL_LENGTH,
+    none="Type at least one label, one a line or separated by commas: for example “cat, dog”.",
+    many=f"That is {{count}} labels; at most {MAX_LABELS:,} are compared at once. Remove some.",
+    long=f"A label has more than {LABEL_LENGTH} characters. Put labels on lines of their own.",
+)
 MAX_TEXTS = 2_000  # labels x templates; the embedded model reads about 200 a second on two cores
 
 
 def parse_labels(text: str) -> list[str]:
-    """Labels one a line or separated by commas, trimmed, without duplicates, in the order given."""
-    labels = [label.strip() for label in re.split(r"[\n,]", clean(text, MAX_LABELS * LABEL_LENGTH))]
-    labels = list(dict.fromkeys(label for label in labels if label))
-    if not labels:
-        raise UserError("Type at least one label, one a line or separated by commas: for example “cat, dog”.")
-    if len(labels) > MAX_LABELS:
-        raise UserError(f"That is {len(labels):,} labels; at most {MAX_LABELS:,} are compared at once. Remove some.")
-    if max(map(len, labels)) > LABEL_LENGTH:
-        raise UserError(f"A label has more than {LABEL_LENGTH} characters. Put labels on lines of their own.")
-    return labels
+    """Labels one a line or separated by commas, as `TypedList.parse`."""
+    return LABELS.parse(text)
 
 
 def parse_templates(text: str) -> list[str]:
@@ -69,13 +68,6 @@ def parse_templates(text: str) -> list[str]:
 def _has_one_place(template: str) -> bool:
     before, place, after = template.partition("{}")
     return bool(place) and not set("{}") & set(before + after)
-
-
-def clean(text: str, limit: int) -> str:
-    """As a tokenizer takes it: no NUL, no lone surrogates. Raises UserError for more than `limit` characters."""
-    if len(text or "") > limit:
-        raise UserError(f"That is {len(text):,} characters; at most {limit:,} are read here.")
-    return (text or "").replace("\0", " ").encode("utf-8", "replace").decode("utf-8")
 
 
 def classify(

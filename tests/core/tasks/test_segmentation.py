@@ -26,6 +26,8 @@ def result(*maps, size=(8, 4)):
 
 def test_prompts_are_split_trimmed_and_deduplicated():
     assert segmentation.parse_prompts(" a cat, a dog\n\na cat,, \0sky ") == ["a cat", "a dog", "sky"]
+    longest = [f"{n:02} {'x' * 190}" for n in range(16)]
+    assert segmentation.parse_prompts("\n".join(longest)) == longest, "as many and as long as the messages say"
 
 
 @pytest.mark.parametrize(
