@@ -22,13 +22,13 @@ from core.tasks._sources import required
 TASK = TASKS.register("vqa", Task("vqa", "a question about a picture", Answerer))
 
 KINDS = {kind.name: kind.example for kind in all_kinds() if kind.example}  # as hints show them
-MAX_QUESTIONS, LENGTH = 50, 200
+MAX_QUESTIONS, MAX_QUESTION_LENGTH = 50, 200
 QUESTIONS = TypedList(
     MAX_QUESTIONS,
-    LENGTH,
+    MAX_QUESTION_LENGTH,
     none="Ask something: for example “is there a dog?” or “how many cats are there?”.",
     many=f"That is {{count}} questions; at most {MAX_QUESTIONS} are answered at once.",
-    long=f"A question has more than {LENGTH} characters. Ask one thing a line, shortly.",
+    long=f"A question has more than {MAX_QUESTION_LENGTH} characters. Ask one thing a line, shortly.",
     split=lambda text: [" ".join(line.split()) for line in text.splitlines()],
 )
 
