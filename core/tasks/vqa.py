@@ -21,7 +21,7 @@ from core.tasks._sources import required
 
 TASK = TASKS.register("vqa", Task("vqa", "a question about a picture", Answerer))
 
-KINDS = {kind.name: kind.example for kind in all_kinds() if kind.example}  # as hints show them
+KIND_EXAMPLES = {kind.name: kind.example for kind in all_kinds() if kind.example}  # as hints show them
 MAX_QUESTIONS, MAX_QUESTION_LENGTH = 50, 200
 QUESTIONS = TypedList(
     MAX_QUESTIONS,
@@ -71,7 +71,7 @@ def hint(name: str, question: str) -> str:
         return ""
     return (
         "The embedded model was not trained on this kind of question, so take its answer with care. It knows "
-        + ", ".join(KINDS.values())
+        + ", ".join(KIND_EXAMPLES.values())
         + "."
     )
 
