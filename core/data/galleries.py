@@ -2,7 +2,7 @@
 
 """Galleries: pictures with captions, and the vectors that models made of them.
 
-Vectors are computed once for each picture and model, and only for what is missing. core/store.py keeps a
+Vectors are computed once for each picture and model, and only for what is missing. core/data/kept.py keeps a
 gallery beyond the visit; it overrides the methods at the end of Gallery, which do nothing here.
 """
 

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -109,9 +110,9 @@ def test_changes_stay(place, gallery, tmp_path):
 
 def store_rows(kept):
     """All ids in the gallery's tables of vectors."""
-    names = [name for name in kept._store.tables(kept.key) if name != kept.key]
+    names = [name for name in kept._tables.names(kept.key) if name != kept.key]
     assert names
-    return {row for name in names for row in kept._store.table(name).to_arrow()["id"].to_pylist()}
+    return {row for name in names for row in kept._tables.open(name).to_arrow()["id"].to_pylist()}
 
 
 def test_the_bucket_holds_rows_and_no_picture(s3, place, gallery):
@@ -168,7 +169,7 @@ def test_delete_removes_everything_of_one_gallery(place, gallery):
     doomed = store.open("a")
     store.delete("a")
     assert store.names() == ["b"]
-    assert store.tables(doomed.key) == []
+    assert store.tables.names(doomed.key) == []
     assert [path.name for path in place["pictures"].iterdir()] == [kept.key]
     with pytest.raises(UserError):
         store.open("a")
@@ -215,7 +216,7 @@ def test_a_stopped_run_is_kept(local, tmp_path):
 def test_rows_of_a_foreign_hand_stay_inside(local, gallery):
     store = Store(**local)
     kept = store.keep(gallery, "a")
-    store.table(kept.key).add([{"id": "evil", "path": "../../../etc/passwd", "caption": "", "position": 0}])
+    store.tables.open(kept.key).add([{"id": "evil", "path": "../../../etc/passwd", "caption": "", "position": 0}])
     store.catalogue().add([{"name": "evil", "key": "../..", "created": 0.0}])
     assert kept.refresh()
     assert kept.items[0].path == str(kept.folder / "passwd")
@@ -272,11 +273,34 @@ def test_a_keep_that_fails_leaves_nothing(local, gallery, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         store.keep(gallery, "a")
     assert list(local["pictures"].iterdir()) == []
-    assert store.tables("gallery") == []
+    assert store.tables.names("gallery") == []
+
+
+def test_why_something_was_not_removed_or_tidied_is_logged(local, gallery, monkeypatch, caplog):
+    def fail(*_):
+        raise OSError(28, "No space left on device", "/secret/place")
+
+    caplog.set_level(logging.INFO, "core.data")
+    store = Store(**local)
+    table = store.keep(gallery, "a")._tables
+    monkeypatch.setattr(table, "drop", fail)
+    monkeypatch.setattr(Store, "_claim", fail)
+    with pytest.raises(UserError, match="cannot be reached"):
+        store.keep(gallery, "b")
+    kept = store.open("a")
+    kept.vectors(CountingModels(), "m")
+    kept._dirty = {"gallery_x"}
+    kept._tidy()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the place of kept galleries failed: OSError 28",
+        "what was written of a gallery could not be removed: OSError 28",
+        "a table of a kept gallery was not tidied: ValueError",
+    ]
 
 
 @pytest.mark.parametrize("where", ["file", "no server", "no bucket", "wrong scheme"])
-def test_an_unreachable_place_is_told_plainly(tmp_path, where, s3, gallery):
+def test_an_unreachable_place_is_told_plainly(tmp_path, where, s3, gallery, caplog):
+    """The log says what kind of error it was; neither holds addresses or keys."""
     (tmp_path / "file").write_text("")
     options = s3[0]
     if where == "no server":
@@ -287,5 +311,7 @@ def test_an_unreachable_place_is_told_plainly(tmp_path, where, s3, gallery):
         Store(place, tmp_path / "pictures", options).keep(gallery, "a")
     assert time.monotonic() - began < 15
     assert caught.value.__suppress_context__
-    text = str(caught.value)
+    kept_in_log = [record.getMessage() for record in caplog.records if record.name.startswith("core.data")]
+    assert any(re.search(r"the place of kept galleries failed: \w+Error", message) for message in kept_in_log)
+    text = "\n".join([str(caught.value), *kept_in_log])
     assert not any(secret in text for secret in ("AKIAFAKE", "very-secret", "127.0.0.1", str(tmp_path)))
