@@ -8,7 +8,6 @@ gallery beyond the visit; it overrides the methods at the end of Gallery, which 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,17 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from core import images
+from core.data.copies import MAX_SIDE, copy_path, copy_picture
 from core.data.vectors import WORKERS, Item, Rows, Space, Stop, Vectors, align, embed, missing
 from core.engine import OnStep
 from core.errors import Stopped, UserError
 from core.models.inference import Models
 from core.text import TEXT_LIMIT, clean_text
 
-__all__ = ["AddReport", "Gallery", "Item", "Rows", "Space", "Vectors"]
+__all__ = ["MAX_SIDE", "AddReport", "Gallery", "Item", "Rows", "Space", "Vectors"]
 
 MAX_ITEMS = 200_000  # what one exact search in memory still answers at once
-MAX_SIDE = 1024  # pixels; no model here looks at more
 SAVE_EVERY = 1_024  # rows
 
 
@@ -75,12 +73,13 @@ class Gallery:
         report, batch = AddReport([], []), list[tuple[str, Item]]()
         pool = ThreadPoolExecutor(WORKERS)
         try:
-            outcomes = pool.map(self._copy_in, [Path(file) for file, _ in files])
-            for done, ((file, caption), (key, reason)) in enumerate(zip(files, outcomes, strict=True), 1):
-                if reason:
-                    report.skipped.append((Path(file).name, reason))
+            copies = pool.map(lambda file: copy_picture(Path(file), self.folder, stop), [file for file, _ in files])
+            for done, ((file, caption), copy) in enumerate(zip(files, copies, strict=True), 1):
+                name = Path(file).name
+                if copy.refusal:
+                    report.skipped.append((name, copy.refusal))
                 else:
-                    batch.append((Path(file).name, Item(key, str(self._picture(key)), _clean(caption))))
+                    batch.append((name, Item(copy.id, str(copy_path(self.folder, copy.id)), _clean(caption))))
                 if len(batch) >= SAVE_EVERY:
                     self._commit(batch, report)
                     batch = []
@@ -181,23 +180,6 @@ class Gallery:
             self._tidy()
         return now if now.items is items else align(items, space, known)
 
-    def _copy_in(self, file: Path) -> tuple[str, str]:
-        """(id, "") or ("", why the file was refused). Runs in a thread; writes the copy and touches nothing else."""
-        try:
-            picture = images.read(file).image
-            key = images.pixel_key(picture)[:16]
-            target = self._picture(key)
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                half = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-                images.thumbnail(picture, MAX_SIDE).save(half, "JPEG", quality=90)
-                half.replace(target)
-        except UserError as error:
-            return "", str(error)
-        except OSError:
-            return "", "The copy could not be saved: the disk may be full."
-        return key, ""
-
     def _commit(self, batch: list[tuple[str, Item]], report: AddReport) -> None:
         with self._state:
             there = {item.id for item in self._items}
@@ -214,9 +196,6 @@ class Gallery:
                 self._append(new)
                 self._items += tuple(new)
                 report.added.extend(new)
-
-    def _picture(self, key: str) -> Path:
-        return self.folder / f"{key}.jpg"
 
     def _check_writable(self) -> None:
         if self.read_only:
