@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -31,10 +31,12 @@ SAVE_EVERY = 1_024  # rows
 
 @dataclass(frozen=True)
 class AddReport:
-    """`skipped` holds (file name, why)."""
+    """Items in the order they came in; (file name, why) of what was not added; (file name, what its owner should know) of what
+    was read with a remark, for example that only the first of several frames is used."""
 
-    added: list[Item]
-    skipped: list[tuple[str, str]]
+    added: list[Item] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Gallery:
@@ -70,7 +72,7 @@ class Gallery:
         Raises Stopped, keeping what was added until then, and UserError for a read-only gallery.
         """
         self._check_writable()
-        report, batch = AddReport([], []), list[tuple[str, Item]]()
+        report, batch = AddReport(), list[tuple[str, Item]]()
         pool = ThreadPoolExecutor(WORKERS)
         try:
             copies = pool.map(lambda file: copy_picture(Path(file), self.folder, stop), [file for file, _ in files])
@@ -80,6 +82,8 @@ class Gallery:
                     report.skipped.append((name, copy.refusal))
                 else:
                     batch.append((name, Item(copy.id, str(copy_path(self.folder, copy.id)), _clean(caption))))
+                if copy.note:
+                    report.notes.append((name, copy.note))
                 if len(batch) >= SAVE_EVERY:
                     self._commit(batch, report)
                     batch = []

@@ -132,6 +132,8 @@ def delete_gallery(lab: Lab, name: str, mine: Gallery | None) -> View:
 def added(report: AddReport) -> str:
     """What became of the files, as Markdown."""
     said = [f"Added {len(report.added)}."]
+    if report.notes:
+        said += [*(f"- {as_text(name)}: {note}" for name, note in report.notes[:20]), ""]  # which ends the list
     if report.skipped:
         said.append(f"Left out {len(report.skipped)}:")
         said += [f"- {as_text(name)}: {reason}" for name, reason in report.skipped[:20]]

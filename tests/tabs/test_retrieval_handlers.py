@@ -164,6 +164,12 @@ def test_names_that_the_lab_uses_are_refused(keeping, mine, name):
     assert keeping.store.names() == []
 
 
+def test_what_the_owner_of_a_picture_should_know_is_said():
+    report = AddReport(notes=[("a_b.gif", "Only the first of 3 frames is used.")], skipped=[("c", "why")])
+    said = "Added 0.\n- a\\_b\\.gif: Only the first of 3 frames is used.\n\nLeft out 1:\n- c: why"
+    assert own_gallery.added(report) == said
+
+
 def test_nothing_in_the_name_of_a_file_is_markup():
     report = own_gallery.added(AddReport([], [(EVIL, "no picture")]))
     assert report.splitlines()[2] == (

@@ -46,6 +46,14 @@ def test_add_copies_small_jpegs_and_skips_bad_files_with_reasons(tmp_path):
     assert len(list(gallery.folder.iterdir())) == 2
 
 
+def test_what_the_owner_of_a_picture_should_know_is_reported(tmp_path):
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue", "green")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    report = Gallery("mine").add([(tmp_path / "moving.gif", ""), *colour_files(tmp_path, 1)])
+    assert report.notes == [("moving.gif", "Only the first of 3 frames is used.")]
+    assert (len(report.added), report.skipped) == (2, [])
+
+
 def test_ids_come_from_pixels_not_from_the_file(tmp_path):
     Image.new("RGB", (9, 9), "red").save(tmp_path / "a.png")
     Image.new("RGB", (9, 9), "red").save(tmp_path / "b.bmp")
