@@ -20,15 +20,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 # Registered here: Pillow imports decoders at first use, and of threads that do so at once one may find some missing.
 from PIL import (  # noqa: F401
     BmpImagePlugin,
     ExifTags,
     GifImagePlugin,
     Image,
-    ImageOps,
     JpegImagePlugin,
     MpoImagePlugin,
     PngImagePlugin,
@@ -37,6 +34,7 @@ from PIL import (  # noqa: F401
 
 from core.errors import Stopped, UserError
 from core.fifo import FifoSemaphore
+from core.pixels import upright_rgb
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +44,6 @@ MAX_PIXELS = 50_000_000
 MAX_ASPECT = 100  # a 1 x 10,000 strip holds nothing that a model could see
 KEPT_PIXELS = 2048 * 2048  # the longer side is 2048 or more, and no model here reads more: SAM 1024, ViLT 1333
 BATCH = 4  # images of a list that are in memory at once
-STRIP_PIXELS = 2**20
 
 Source = str | Path | bytes | Image.Image
 Size = tuple[int, int]  # width, height
@@ -89,7 +86,7 @@ def read(source: Source, side: int | None = None, stop: threading.Event | None =
         with _decoding.hold(_bytes_to_decode(image, width * height), stop):
             image.load()
             size = (height, width) if _lies_sideways(image) else (width, height)
-            small = _normalised(image, target)
+            small = upright_rgb(image, target)
             image.close()
     except UserError:
         raise
@@ -151,7 +148,7 @@ def _of_memory(image: Image.Image, side: int | None) -> Picture:
         return Picture(image, note(image), size)
     if _lies_sideways(image):
         size = size[::-1]
-    return _described(_normalised(image, _fitted(image.size, side)), note(image), size)
+    return _described(upright_rgb(image, _fitted(image.size, side)), note(image), size)
 
 
 def _lies_sideways(image: Image.Image) -> bool:
@@ -212,42 +209,3 @@ def _bytes_to_decode(image: Image.Image, pixels: int) -> int:
     three times more; a progressive JPEG of so many `pixels` its coefficients, whatever it is scaled down to."""
     factor = 16 if image.format == "WEBP" else 8
     return factor * image.width * image.height + (6 * pixels if image.info.get("progressive") else 0)
-
-
-def _normalised(image: Image.Image, target: Size) -> Image.Image:
-    """Upright, RGB, of `target` size before it is turned. A large one is converted and averaged strip by strip, so that no
-    second full-size copy is made."""
-    width, height = image.size
-    factor = max(1, min(width // target[0], height // target[1]))
-    white = _white_level(image)
-    if factor == 1:
-        small = _to_rgb(image, white)
-    else:
-        small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
-        rows = factor * max(1, STRIP_PIXELS // (width * factor))
-        for top in range(0, height, rows):
-            strip = image.crop((0, top, width, min(top + rows, height)))
-            small.paste(_to_rgb(strip, white).reduce(factor), (0, top // factor))
-    small.info = image.info
-    if small.size != target:
-        small = small.resize(target, Image.Resampling.HAMMING)  # as good as bicubic downwards, and three times faster
-    return ImageOps.exif_transpose(small)
-
-
-def _white_level(image: Image.Image) -> float:
-    """The value that becomes 255, for modes of one number a pixel of more than eight bits."""
-    if image.mode == "F":
-        extrema = image.getextrema()
-        return max(float(extrema[1]), 1.0)  # type: ignore[arg-type]
-    return 65535.0
-
-
-def _to_rgb(image: Image.Image, white: float) -> Image.Image:
-    """RGB; transparency over white, because a cut-out's hidden pixels are often black or worse."""
-    if image.mode.startswith("I") or image.mode == "F":  # Pillow's own conversion of 16-bit grey clips at 255
-        values = np.asarray(image, dtype=np.float32)
-        return Image.fromarray((values.clip(0, white) * (255 / white)).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import images
+from core import images, pixels
 from core.errors import Stopped, UserError
 from core.fifo import FifoSemaphore
 from tests.test_architecture import ROOT
@@ -146,7 +146,7 @@ def test_an_animation_cut_off_anywhere_gives_a_picture_or_a_plain_refusal(photo)
 @pytest.mark.parametrize(("mode", "file_format", "options"), [("RGB", "PNG", {}), ("RGB", "JPEG", {"quality": 95}), ("RGB", "JPEG", {"progressive": True}), ("P", "PNG", {}), ("P", "GIF", {}), ("L", "JPEG", {}), ("RGB", "WEBP", {}), ("CMYK", "JPEG", {})])  # fmt: skip
 def test_a_large_picture_is_scaled_down_and_its_size_is_told(mode, file_format, options, side, monkeypatch):
     monkeypatch.setattr(images, "KEPT_PIXELS", 200 * 200)
-    monkeypatch.setattr(images, "STRIP_PIXELS", 5_000)  # many strips
+    monkeypatch.setattr(pixels, "STRIP_PIXELS", 5_000)  # many strips
     large = Image.radial_gradient("L").resize((1000, 500)).convert(mode)
     picture = images.read(encode(large, file_format, **options), side)
     assert picture.size == images.original_size(picture.image) == (1000, 500)
@@ -158,7 +158,7 @@ def test_a_large_picture_is_scaled_down_and_its_size_is_told(mode, file_format, 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16"])
 def test_strips_of_other_modes_fit_together(mode, monkeypatch):
     monkeypatch.setattr(images, "KEPT_PIXELS", 100 * 100)
-    monkeypatch.setattr(images, "STRIP_PIXELS", 700)
+    monkeypatch.setattr(pixels, "STRIP_PIXELS", 700)
     if mode == "I;16":
         ramp = np.linspace(0, 65535, 601 * 401).reshape(401, 601)
         large, expected = Image.fromarray(ramp.astype(np.uint16)), ramp / 257
@@ -225,7 +225,7 @@ def room(monkeypatch):
 
 def test_as_many_are_decoded_at_once_as_there_is_room_for(room, photo, monkeypatch):
     raw, inside, most, go_on = encode(photo, "PNG"), [], [], threading.Event()
-    normalise = images._normalised
+    normalise = images.upright_rgb
 
     def slowly(image, target):
         inside.append(1)
@@ -234,7 +234,7 @@ def test_as_many_are_decoded_at_once_as_there_is_room_for(room, photo, monkeypat
         inside.pop()
         return normalise(image, target)
 
-    monkeypatch.setattr(images, "_normalised", slowly)
+    monkeypatch.setattr(images, "upright_rgb", slowly)
     threads = [threading.Thread(target=images.read, args=(raw,)) for _ in range(4)]
     for thread in threads:
         thread.start()
