@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import re
 import stat
 import zipfile
@@ -19,6 +20,8 @@ from typing import IO
 
 from core.errors import UserError
 from core.images import MAX_BYTES
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 CAPTION_FILES = ("captions.csv", "metadata.csv", "metadata.jsonl")
@@ -75,6 +78,7 @@ def unpack(archive: str | Path, into: Path, whole: bool = False) -> dict[Path, s
             path.unlink(missing_ok=True)
         if isinstance(error, UserError) or not isinstance(error, Exception):
             raise
+        log.info("a zip could not be unpacked", exc_info=True)
         if isinstance(error, OSError):
             raise UserError("The zip could not be unpacked: it is gone, or the disk is full. Try again.") from None
         raise UserError("This zip is damaged, or packed in a way the lab cannot read. Pack it again.") from None
@@ -155,6 +159,7 @@ def _read_captions(path: Path, name: str) -> list[tuple[str, str]]:
         else:
             rows = [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
     except (OSError, ValueError, TypeError, RecursionError, csv.Error):
+        log.info("a list of captions could not be read", exc_info=True)
         raise UserError(f"{name} could not be read. Save it as UTF-8, one picture a line, and try again.") from None
     return [_caption_of({str(key).strip().lower(): value for key, value in row.items()}, name) for row in rows]
 

@@ -227,10 +227,13 @@ def test_an_unreadable_caption_file_is_refused(tmp_path, content):
 
 
 @pytest.mark.parametrize("content", ["{", "[1]", "3", "[" * 100_000])
-def test_a_broken_jsonl_is_refused(tmp_path, content):
+def test_a_broken_jsonl_is_refused_and_the_log_says_why(tmp_path, content, caplog):
+    caplog.set_level("INFO", "core.data.uploads")
     (tmp_path / "metadata.jsonl").write_text(content)
     with pytest.raises(UserError, match=r"metadata\.jsonl"):
         captions_from([tmp_path / "metadata.jsonl"])
+    assert [record.getMessage() for record in caplog.records] == ["a list of captions could not be read"]
+    assert isinstance(caplog.records[0].exc_info[1], (ValueError, TypeError, RecursionError))
 
 
 @pytest.fixture
@@ -269,7 +272,7 @@ def test_frozen_vectors_answer_at_once(assets):
 
 
 @pytest.mark.parametrize("change", ["captions", "order", "missing picture", "damaged", "rows"])
-def test_frozen_vectors_of_another_gallery_are_not_used(assets, change):
+def test_frozen_vectors_of_another_gallery_are_not_used_and_the_log_says_so(assets, change, caplog):
     from safetensors.numpy import load_file, save_file
 
     path = freeze(CountingModels(), assets)
@@ -291,9 +294,12 @@ def test_frozen_vectors_of_another_gallery_are_not_used(assets, change):
     else:
         rows = load_file(path)
         save_file({**rows, "image": rows["image"][:3]}, path, facts)
+    caplog.set_level("INFO", "core.data.bundled")
     models, gallery = CountingModels(), bundled(assets)
     assert len(gallery.vectors(models, "embedded")) == len(gallery)
     assert models.pictures == len(gallery)
+    (record,) = caplog.records
+    assert ("cannot be read" if change == "damaged" else "of another one") in record.getMessage()
 
 
 def test_keeping_a_copy_of_the_assets_leaves_frozen_vectors_valid(assets, tmp_path):

@@ -145,7 +145,8 @@ def test_one_entry_too_many_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["text", "empty", "cut", "flipped", "missing"])
-def test_a_damaged_archive_is_refused(tmp_path, damage):
+def test_a_damaged_archive_is_refused_and_the_log_says_why(tmp_path, damage, caplog):
+    caplog.set_level("INFO", "core.data.uploads")
     path = make(tmp_path / "a.zip", [("ok.png", png()), ("more.png", os.urandom(5_000))])
     data = path.read_bytes()
     flipped = bytearray(data)
@@ -155,9 +156,11 @@ def test_a_damaged_archive_is_refused(tmp_path, damage):
     else:
         path.write_bytes({"text": b"hello", "empty": b"", "cut": data[:3_000], "flipped": bytes(flipped)}[damage])
     refused(path, tmp_path, "damaged" if damage != "missing" else "gone")
+    (record,) = caplog.records
+    assert isinstance(record.exc_info[1], FileNotFoundError if damage == "missing" else zipfile.BadZipFile)
 
 
-def test_an_oversized_picture_is_left_to_the_door_of_pictures(tmp_path, monkeypatch):
+def test_an_oversized_picture_is_refused_only_when_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr("core.data.uploads.MAX_BYTES", 10_000)
     monkeypatch.setattr("core.images.MAX_BYTES", 10_000)
     files = unpack(make(tmp_path / "a.zip", [("big.png", os.urandom(50_000))]), tmp_path / "into")
