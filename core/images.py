@@ -32,7 +32,7 @@ from PIL import (  # noqa: F401
     WebPImagePlugin,
 )
 
-from core.errors import Stopped, UserError
+from core.errors import Stopped, UserError, check_stop
 from core.fifo import FifoSemaphore
 from core.pixels import upright_rgb
 
@@ -103,8 +103,7 @@ def read_batches(sources: Sequence[Source], stop: threading.Event | None = None)
     """The images in order, BATCH at a time: keep no more of one batch than you need. Raises UserError that says which image
     of several it is about, and Stopped between two batches once `stop` is set."""
     for start in range(0, len(sources), BATCH):
-        if stop is not None and stop.is_set():
-            raise Stopped
+        check_stop(stop)
         batch: list[Picture] = []
         for number, source in enumerate(sources[start : start + BATCH], start + 1):
             try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core import images
-from core.errors import Stopped, UserError
+from core.errors import Stopped, UserError, check_stop
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,7 @@ def copy_picture(file: Path, folder: Path, stop: threading.Event | None = None) 
     """Copy a picture into the folder, which is made if need be, as a JPEG of at most MAX_SIDE pixels to a side. The id comes
     from its pixels: equal pictures have one copy. Raises Stopped, before it reads anything and while it waits for room to
     decode, once `stop` is set; a picture that cannot be read or saved is told in the result. May run in many threads."""
-    if stop is not None and stop.is_set():
-        raise Stopped
+    check_stop(stop)
     try:
         picture = images.read(file, stop=stop)
         id = images.pixel_key(picture.image)[:16]

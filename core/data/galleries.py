@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from core.data.copies import MAX_SIDE, copy_path, copy_picture
 from core.data.vectors import WORKERS, Item, Rows, Space, Stop, Vectors, align, embed, missing
 from core.engine import OnStep
-from core.errors import Stopped, UserError
+from core.errors import UserError, check_stop
 from core.models.inference import Models
 from core.text import TEXT_LIMIT, clean_text
 
@@ -89,8 +89,7 @@ class Gallery:
                     batch = []
                 if on_step:
                     on_step(done, len(files))
-                if stop is not None and stop.is_set():
-                    raise Stopped
+                check_stop(stop)
         finally:
             pool.shutdown(cancel_futures=True)
             self._commit(batch, report)
@@ -232,8 +231,7 @@ def _clean(caption: str) -> str:
 def _held(lock: threading.Lock, stop: Stop | None) -> Iterator[None]:
     """Hold the lock; waiting for it can be stopped too."""
     while not lock.acquire(timeout=0.1):
-        if stop is not None and stop.is_set():
-            raise Stopped
+        check_stop(stop)
     try:
         yield
     finally:

@@ -86,7 +86,7 @@ def add_pictures(
 
     def add(on_step: OnStep, stop: threading.Event) -> AddReport:
         with tempfile.TemporaryDirectory() as folder:
-            captioned = captions_from(_unpacked(files, Path(folder)))
+            captioned = captions_from(_unpacked(files, Path(folder), stop))
             if not captioned:
                 raise UserError("There is no picture among these files.")
             return into.add(captioned, on_step, stop)
@@ -140,12 +140,12 @@ def added(report: AddReport) -> str:
     return "\n".join(said)
 
 
-def _unpacked(files: Sequence[str], folder: Path) -> dict[Path, str]:
+def _unpacked(files: Sequence[str], folder: Path, stop: threading.Event) -> dict[Path, str]:
     """All files, those inside zips too, each with the name it came under."""
     found: dict[Path, str] = {}
     for number, file in enumerate(map(Path, files)):
         if file.suffix.lower() == ".zip":
-            found.update(unpack(file, folder / str(number)))
+            found.update(unpack(file, folder / str(number), stop=stop))
         else:
             found[file] = file.name
     return found

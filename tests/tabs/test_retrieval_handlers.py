@@ -147,6 +147,22 @@ def test_an_upload_can_be_stopped(lab, tmp_path, monkeypatch):
         pass
 
 
+def test_unpacking_can_be_stopped(lab, tmp_path, monkeypatch):
+    heard = threading.Event()
+
+    def unpack(archive, into, stop):
+        heard.set() if stop.wait(20) else None
+        return {}
+
+    monkeypatch.setattr(own_gallery, "unpack", unpack)
+    steps = own_gallery.add_pictures(lab, [a_zip(tmp_path, "a.jpg")], "embedded", None)
+    mine = next(steps).mine
+    next(steps)
+    steps.close()
+    assert heard.wait(20)
+    assert len(mine) == 0
+
+
 def test_a_gallery_is_kept_and_deleted(keeping, mine):
     kept = own_gallery.keep_gallery(keeping, EVIL, mine)
     name = r"\<img src\=http\:\/\/evil\.example\/x\> \!\[x\]\(http\:\/\/evil\.example\/y\) \`\*"

@@ -4,6 +4,7 @@ import io
 import os
 import stat
 import struct
+import threading
 import time
 import tracemalloc
 import zipfile
@@ -13,8 +14,8 @@ from PIL import Image
 
 from core import images
 from core.data.galleries import Gallery
-from core.data.uploads import MAX_ENTRIES, captions_from, unpack
-from core.errors import UserError
+from core.data.uploads import MAX_ENTRIES, UNPACKED_AT_ONCE, captions_from, unpack
+from core.errors import Stopped, UserError
 
 
 def png(colour="red"):
@@ -158,6 +159,31 @@ def test_a_damaged_archive_is_refused_and_the_log_says_why(tmp_path, damage, cap
     refused(path, tmp_path, "damaged" if damage != "missing" else "gone")
     (record,) = caplog.records
     assert isinstance(record.exc_info[1], FileNotFoundError if damage == "missing" else zipfile.BadZipFile)
+
+
+class StopAtLook(threading.Event):
+    """Is set from the n-th time on that somebody looks."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.left = n
+
+    def is_set(self):
+        self.left -= 1
+        return self.left <= 0
+
+
+@pytest.mark.parametrize("sizes", [[10 * UNPACKED_AT_ONCE], [UNPACKED_AT_ONCE] * 10, [0] * 10])
+def test_unpacking_stops_between_two_parts_and_leaves_nothing(tmp_path, sizes, monkeypatch):
+    """Within a file and between two, however small they are."""
+    reads, read = [], zipfile.ZipExtFile.read
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda file, n=-1: reads.append(n) or read(file, n))
+    archive = make(tmp_path / "a.zip", [(f"{n}.png", os.urandom(size)) for n, size in enumerate(sizes)])
+    with pytest.raises(Stopped):
+        unpack(archive, tmp_path / "into", stop=StopAtLook(4))
+    assert len(reads) <= 4
+    assert list((tmp_path / "into").iterdir()) == []
+    assert len(unpack(archive, tmp_path / "into", stop=threading.Event())) == len(sizes)
 
 
 def test_an_oversized_picture_is_refused_only_when_it_is_read(tmp_path, monkeypatch):
