@@ -11,8 +11,9 @@ STRIP_PIXELS = 2**20  # that are converted at once
 
 
 def upright_rgb(image: Image.Image, target: tuple[int, int]) -> Image.Image:
-    """Upright, RGB, of `target` size before it is turned. A large one is converted and averaged strip by strip, so that no
-    second full-size copy is made."""
+    """The image upright by its EXIF orientation, RGB, 8 bits a channel. `target` is its (width, height) in pixels before it
+    is turned, at most its own. A large one is converted and averaged strip by strip, so that no second full-size copy is
+    made."""
     width, height = image.size
     factor = max(1, min(width // target[0], height // target[1]))
     white = _white_level(image)

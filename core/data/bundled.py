@@ -31,7 +31,7 @@ def bundled(folder: Path = GALLERY_FOLDER) -> Gallery:
         listed = [(folder / "pictures" / row["file"], row["caption"].strip()) for row in csv.DictReader(file)]
     items = [Item(path.stem, str(path), caption) for path, caption in listed if path.is_file()]
     gallery = Gallery(NAME, folder / "pictures", items, read_only=True)
-    for kind, rows in _frozen(folder, items).items():
+    for kind, rows in _precomputed(folder, items).items():
         gallery.put(Space(kind, EMBEDDED, revision(EMBEDDED)), rows)
     return gallery
 
@@ -41,7 +41,7 @@ def fingerprint(folder: Path = GALLERY_FOLDER) -> str:
     return hashlib.sha256((folder / "captions.csv").read_bytes().replace(b"\r\n", b"\n")).hexdigest()
 
 
-def _frozen(folder: Path, items: list[Item]) -> dict[str, Mapping[str, Vectors]]:
+def _precomputed(folder: Path, items: list[Item]) -> dict[str, Mapping[str, Vectors]]:
     """{"image": ..., "caption": ...} by item id, or {} when they are absent, unreadable or of another gallery."""
     import numpy as np
     from safetensors import SafetensorError, safe_open

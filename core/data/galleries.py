@@ -2,8 +2,8 @@
 
 """Galleries: pictures with captions, and the vectors that models made of them.
 
-Vectors are computed once for each picture and model, and only for what is missing. core/data/kept.py keeps a
-gallery beyond the visit; it overrides the methods at the end of Gallery, which do nothing here.
+Vectors are computed once for each picture and model, and only for what is missing. A gallery that is kept beyond the visit
+(core/data/kept.py) overrides the methods at the end of Gallery, which do nothing here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from core.text import TEXT_LIMIT, clean_text
 __all__ = ["MAX_SIDE", "AddReport", "Gallery", "Item", "Rows", "Space", "Vectors"]
 
 MAX_ITEMS = 200_000  # what one exact search in memory still answers at once
-SAVE_EVERY = 1_024  # rows
+SAVE_EVERY = 1_024  # items that were added, or vectors that were computed
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ class Gallery:
         return report
 
     def remove(self, ids: Iterable[str]) -> int:
-        """Drop items, their vectors and their files; returns how many. Raises UserError if read-only."""
+        """Remove the items of these ids, their vectors and their files; ids that are not there are ignored. Returns how many
+        were removed. Raises UserError for a read-only gallery."""
         self._check_writable()
         wanted = set(ids)
         with self._state:
@@ -140,12 +141,12 @@ class Gallery:
         return rows.indices, rows.vectors
 
     def known(self) -> dict[Space, Rows]:
-        """All vectors that are there, for a copy of this gallery."""
+        """All vectors that were computed or put here until now, by space: what a copy of this gallery needs."""
         with self._state:
             return dict(self._rows)
 
     def put(self, space: Space, rows: Mapping[str, Vectors]) -> None:
-        """Vectors [d] by item id that were computed elsewhere."""
+        """Take vectors [d], float32, by item id, that were computed elsewhere; ids that are not there are ignored."""
         with self._state:
             self._rows[space] = align(self._items, space, rows)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a visitor hands over to fill a gallery: pictures, a list of captions, or a zip of both.
+"""Files that a visitor uploads to fill a gallery: pictures, a list of captions, or a zip of both.
 
-A zip is refused as a whole when anything in it looks like an attack: half of such an archive is of no use.
+A zip is refused as a whole when anything in it looks like an attack.
 """
 
 from __future__ import annotations
