@@ -72,7 +72,7 @@ def build(lab: Lab) -> None:
             with gr.Row():
                 ask = gr.Button("Ask", variant="primary")
                 stop = gr.Button("Stop")
-            gr.Markdown(TRAINED.format("; ".join(vqa.KINDS.values())), elem_classes="footnote")
+            gr.Markdown(TRAINED.format("; ".join(vqa.KIND_EXAMPLES.values())), elem_classes="footnote")
             with gr.Accordion("Options", open=False):
                 model = model_picker(lab, Answerer)
             examples = gr.Examples(

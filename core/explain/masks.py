@@ -16,8 +16,8 @@ from PIL.Image import Image
 from core.explain._style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, YELLOW, new_figure, plain
 from core.mask import Mask
 
-COLOURS = (VERMILION, BLUE, YELLOW, GREEN, PURPLE, SKY, ORANGE, BLACK)
-LONGEST = 1600  # pixels of the longer side of what is shown
+PROMPT_COLOURS = (VERMILION, BLUE, YELLOW, GREEN, PURPLE, SKY, ORANGE, BLACK)
+MAX_OVERLAY_SIDE = 1600  # pixels of the longer side of what is shown
 OPACITY = 0.45
 
 
@@ -39,18 +39,18 @@ def overlay(image: Image, found: Iterable[Mask]) -> Image:
 
 
 def shown_size(image: Image) -> tuple[int, int]:
-    """Of the overlay: the picture's, made smaller to LONGEST."""
-    scale = min(1, LONGEST / max(image.size))
+    """Of the overlay: the picture's, made smaller to MAX_OVERLAY_SIDE."""
+    scale = min(1, MAX_OVERLAY_SIDE / max(image.size))
     return max(1, round(image.width * scale)), max(1, round(image.height * scale))
 
 
 def colour(number: int) -> tuple[int, ...]:
-    return ImageColor.getrgb(COLOURS[number % len(COLOURS)])
+    return ImageColor.getrgb(PROMPT_COLOURS[number % len(PROMPT_COLOURS)])
 
 
 def legend(labels: Sequence[str]) -> list[tuple[str, str]]:
     """(label, colour as #rrggbb) in the order of the masks."""
-    return [(label, COLOURS[number % len(COLOURS)]) for number, label in enumerate(labels)]
+    return [(label, PROMPT_COLOURS[number % len(PROMPT_COLOURS)]) for number, label in enumerate(labels)]
 
 
 def heat_maps(image: Image, labels: Sequence[str], maps: NDArray[np.float32]) -> Figure:

@@ -180,7 +180,7 @@ def _recalled(models: Models, writer: str, image: Image, stop: threading.Event |
     near = asif.nearest(models, image, bank.shipped(), stop=stop)
     end = models.detail(writer, "end")
     rows = [[end, *row, end] for row in models.call(writer, "encode", near.captions)]
-    return Recalled(rows, (near.scores**asif.SHARPER).tolist())
+    return Recalled(rows, (near.scores**asif.SCORE_POWER).tolist())
 
 
 def _need_writer(models: Models, writer: str) -> None:

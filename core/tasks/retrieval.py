@@ -29,7 +29,7 @@ from core.tasks._ranking import top_k as top_k
 
 TASK = TASKS.register("retrieval", Task("retrieval", "find pictures by words, words by a picture", DualEncoder))
 
-MAX_K = 100
+MAX_RESULTS = 100
 MAX_QUERY = 500  # characters
 
 
@@ -76,11 +76,11 @@ def rerank(
 ) -> list[Hit]:
     """These items of the gallery ordered by a model that reads words and picture together (BLIP's image-text matching
     head), best first; the score is the probability that they match. Ids it does not hold, and all after the first
-    MAX_K, are left out. Pictures are read a few at a time. Raises UserError if the model cannot, or if there is nothing to
+    MAX_RESULTS, are left out. Pictures are read a few at a time. Raises UserError if the model cannot, or if there is nothing to
     order, and Stopped between batches once `stop` is set."""
     text = (text or "").strip()
     held = {item.id: item for item in gallery.items}
-    items = [held[i] for i in dict.fromkeys(ids) if i in held][:MAX_K]
+    items = [held[i] for i in dict.fromkeys(ids) if i in held][:MAX_RESULTS]
     if not text or not items:
         raise UserError("Search with words first: ordering anew compares the words with the pictures found.")
     matches: list[float] = []
@@ -125,9 +125,9 @@ def plane(models: Models, name: str, gallery: Gallery, items: tuple[Item, ...] |
 
 
 def check_k(k: float) -> int:
-    """Raises UserError for what is no whole number of 1 to MAX_K."""
-    if not isinstance(k, int | float) or k != k or not 1 <= k <= MAX_K:
-        raise UserError(f"The number of results must lie between 1 and {MAX_K}.")
+    """Raises UserError for what is no whole number of 1 to MAX_RESULTS."""
+    if not isinstance(k, int | float) or k != k or not 1 <= k <= MAX_RESULTS:
+        raise UserError(f"The number of results must lie between 1 and {MAX_RESULTS}.")
     return int(k)
 
 

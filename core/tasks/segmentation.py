@@ -32,9 +32,9 @@ from core.text import clean_text
 
 TASK = TASKS.register("segmentation", Task("segmentation", "where is what a phrase names", Segmenter))
 
-THRESHOLD = 0.5
+DEFAULT_THRESHOLD = 0.5
 MAX_PROMPTS, PROMPT_LENGTH = 16, 200
-STRIP_PIXELS = 2**20  # of the full-size maps, that are in memory at once
+MAP_PIXELS_AT_ONCE = 2**20  # of the full-size maps, that are in memory at once
 Probabilities = NDArray[np.float32]
 
 
@@ -108,7 +108,10 @@ def refine(
 
 
 def masks(
-    result: Segmentation, threshold: float = THRESHOLD, exclusive: bool = False, stop: threading.Event | None = None
+    result: Segmentation,
+    threshold: float = DEFAULT_THRESHOLD,
+    exclusive: bool = False,
+    stop: threading.Event | None = None,
 ) -> list[Mask]:
     """For each prompt where its probability, enlarged to the picture's size, is at least `threshold`; if `exclusive`, each
     pixel belongs to the likeliest prompt alone. One full-size mask is in memory at a time. Raises UserError for a threshold
@@ -176,7 +179,7 @@ prompts = {list(prompts)!r}
 
 for prompt, map in zip(prompts, logits.float().sigmoid().numpy()):  # each covers the whole picture
     enlarged = Image.fromarray(map).resize(image.size, Image.Resampling.BILINEAR)
-    print(f"{{prompt}}: {{(numpy.asarray(enlarged) >= {THRESHOLD}).mean():.1%}} of the picture")
+    print(f"{{prompt}}: {{(numpy.asarray(enlarged) >= {DEFAULT_THRESHOLD}).mean():.1%}} of the picture")
 """
     return headed(text, [file])
 
@@ -189,7 +192,7 @@ def _result(labels: list[str], image: Image, outputs: dict[str, NDArray[Any]]) -
 def _strips(size: Size) -> Iterator[tuple[int, int]]:
     """(first, last + 1) of the rows of each part of a picture."""
     width, height = size
-    rows = max(1, STRIP_PIXELS // width)
+    rows = max(1, MAP_PIXELS_AT_ONCE // width)
     return ((top, min(top + rows, height)) for top in range(0, height, rows))
 
 

@@ -22,27 +22,29 @@ from core.text import clean_text
 
 TASK = TASKS.register("vqa", Task("vqa", "a question about a picture", Answerer))
 
-KINDS = {kind.name: kind.example for kind in all_kinds() if kind.example}  # as hints show them
-MAX_QUESTIONS, LENGTH = 50, 200
+KIND_EXAMPLES = {kind.name: kind.example for kind in all_kinds() if kind.example}  # as hints show them
+MAX_QUESTIONS, MAX_QUESTION_LENGTH = 50, 200
 
 
 def parse_questions(text: str) -> list[str]:
     """Questions one a line, trimmed, without duplicates, in the order given."""
-    if len(text or "") > MAX_QUESTIONS * LENGTH:
-        raise UserError(f"That is {len(text):,} characters; at most {MAX_QUESTIONS * LENGTH:,} are read here.")
+    if len(text or "") > MAX_QUESTIONS * MAX_QUESTION_LENGTH:
+        raise UserError(
+            f"That is {len(text):,} characters; at most {MAX_QUESTIONS * MAX_QUESTION_LENGTH:,} are read here."
+        )
     lines = [" ".join(line.split()) for line in clean_text_lines(text or "")]
     questions = list(dict.fromkeys(line for line in lines if line))
     if not questions:
         raise UserError("Ask something: for example “is there a dog?” or “how many cats are there?”.")
     if len(questions) > MAX_QUESTIONS:
         raise UserError(f"That is {len(questions)} questions; at most {MAX_QUESTIONS} are answered at once.")
-    if max(map(len, questions)) > LENGTH:
-        raise UserError(f"A question has more than {LENGTH} characters. Ask one thing a line, shortly.")
+    if max(map(len, questions)) > MAX_QUESTION_LENGTH:
+        raise UserError(f"A question has more than {MAX_QUESTION_LENGTH} characters. Ask one thing a line, shortly.")
     return questions
 
 
 def clean_text_lines(text: str) -> list[str]:
-    return [clean_text(line) if len(line) <= LENGTH else line for line in text.splitlines()]
+    return [clean_text(line) if len(line) <= MAX_QUESTION_LENGTH else line for line in text.splitlines()]
 
 
 def answer(
@@ -78,7 +80,7 @@ def hint(name: str, question: str) -> str:
         return ""
     return (
         "The embedded model was not trained on this kind of question, so take its answer with care. It knows "
-        + ", ".join(KINDS.values())
+        + ", ".join(KIND_EXAMPLES.values())
         + "."
     )
 

@@ -34,26 +34,26 @@ SCORINGS = {
 TEMPLATE = "a photo of a {}"
 NEUTRAL = "a photo"  # what a label is weighed against when a model was trained with softmax and never calibrated
 Matrix = NDArray[np.floating]
-MAX_LABELS, MAX_TEMPLATES, LABEL_LENGTH = 1_000, 20, 200
+MAX_LABELS, MAX_TEMPLATES, MAX_LABEL_LENGTH = 1_000, 20, 200
 MAX_TEXTS = 2_000  # labels x templates; the embedded model reads about 200 a second on two cores
 
 
 def parse_labels(text: str) -> list[str]:
     """Labels one a line or separated by commas, trimmed, without duplicates, in the order given."""
-    labels = [label.strip() for label in re.split(r"[\n,]", clean(text, MAX_LABELS * LABEL_LENGTH))]
+    labels = [label.strip() for label in re.split(r"[\n,]", clean(text, MAX_LABELS * MAX_LABEL_LENGTH))]
     labels = list(dict.fromkeys(label for label in labels if label))
     if not labels:
         raise UserError("Type at least one label, one a line or separated by commas: for example “cat, dog”.")
     if len(labels) > MAX_LABELS:
         raise UserError(f"That is {len(labels):,} labels; at most {MAX_LABELS:,} are compared at once. Remove some.")
-    if max(map(len, labels)) > LABEL_LENGTH:
-        raise UserError(f"A label has more than {LABEL_LENGTH} characters. Put labels on lines of their own.")
+    if max(map(len, labels)) > MAX_LABEL_LENGTH:
+        raise UserError(f"A label has more than {MAX_LABEL_LENGTH} characters. Put labels on lines of their own.")
     return labels
 
 
 def parse_templates(text: str) -> list[str]:
     """Prompt templates one a line, each with {} where the label goes; none means the label alone."""
-    templates = [line.strip() for line in clean(text, MAX_TEMPLATES * LABEL_LENGTH).splitlines()]
+    templates = [line.strip() for line in clean(text, MAX_TEMPLATES * MAX_LABEL_LENGTH).splitlines()]
     templates = list(dict.fromkeys(line for line in templates if line)) or ["{}"]
     if len(templates) > MAX_TEMPLATES:
         raise UserError(f"That is {len(templates)} templates; at most {MAX_TEMPLATES} are averaged.")

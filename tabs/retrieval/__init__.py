@@ -11,7 +11,7 @@ import gradio as gr
 from core.assets import EXAMPLES_FOLDER
 from core.data.bundled import NAME as BUNDLED
 from core.models.abilities import DualEncoder, Matcher
-from core.tasks.retrieval import MAX_K
+from core.tasks.retrieval import MAX_RESULTS
 from tabs._galleries import choices
 from tabs._jobs import SEARCH, stops
 from tabs._lab import Lab, Tab, bind
@@ -59,7 +59,7 @@ def build(lab: Lab) -> None:
                 info="Make one of your own below",
             )
             with gr.Accordion("Options", open=False):
-                k = gr.Slider(1, MAX_K, 12, step=1, label="Results")
+                k = gr.Slider(1, MAX_RESULTS, 12, step=1, label="Results")
                 model = model_picker(lab, DualEncoder)
             examples = gr.Examples(
                 [[words, file and str(EXAMPLES_FOLDER / file)] for words, file in EXAMPLES],

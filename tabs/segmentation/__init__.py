@@ -10,7 +10,7 @@ import gradio as gr
 
 from core.assets import EXAMPLES_FOLDER
 from core.models.abilities import Refiner, Segmenter
-from core.tasks.segmentation import THRESHOLD
+from core.tasks.segmentation import DEFAULT_THRESHOLD
 from tabs._jobs import SHORT, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._widgets import code_panel, model_picker, read_more
@@ -45,7 +45,7 @@ def build(lab: Lab) -> None:
             image = PhotoInput(label="Your picture", height=300)
             prompts, run, example, box, run_like = _what()
             stop = gr.Button("Stop")
-            threshold = gr.Slider(0, 1, THRESHOLD, step=0.01, label="Threshold")
+            threshold = gr.Slider(0, 1, DEFAULT_THRESHOLD, step=0.01, label="Threshold")
             with gr.Accordion("Options", open=False):
                 mode = gr.Radio(MODES, value=False, label="Masks", type="value")
                 model = model_picker(lab, Segmenter)

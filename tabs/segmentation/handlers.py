@@ -60,7 +60,7 @@ def segment(
     lab: Lab,
     image: PIL.Image.Image | None,
     prompts: str,
-    threshold: float = segmentation.THRESHOLD,
+    threshold: float = segmentation.DEFAULT_THRESHOLD,
     model: str = EMBEDDED,
     progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds its progress bar by this default
 ) -> Iterator[Outputs]:
@@ -78,7 +78,7 @@ def segment_like(
     image: PIL.Image.Image | None,
     example: PIL.Image.Image | None,
     box: str = "",
-    threshold: float = segmentation.THRESHOLD,
+    threshold: float = segmentation.DEFAULT_THRESHOLD,
     model: str = EMBEDDED,
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[Outputs]:
