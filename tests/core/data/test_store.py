@@ -14,57 +14,11 @@ import pytest
 
 from core.data.galleries import Gallery
 from core.data.store import Store
-from core.errors import Stopped, UserError
+from core.errors import UserError
+from tests.core.data.conftest import BUCKET, facts
 from tests.core.data.gallery_fakes import CountingModels, colour_files
 
 pytest.importorskip("lancedb")
-BUCKET = "vlm-lab-test"
-
-
-@pytest.fixture(scope="module")
-def s3():
-    """(endpoint options, a plain client) of an S3 server on this machine."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    import boto3
-
-    server.start()
-    host, port = server.get_host_and_port()
-    secret = {"aws_access_key_id": "AKIAFAKE", "aws_secret_access_key": "very-secret"}
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", **secret)
-    client.create_bucket(Bucket=BUCKET)
-    options = {"aws_endpoint": f"http://{host}:{port}", "allow_http": "true", "aws_region": "us-east-1", **secret}
-    yield options, client
-    server.stop()
-
-
-@pytest.fixture(params=["folder", "s3"])
-def place(request, tmp_path):
-    """Arguments of a Store: a folder, or an address of the S3 server."""
-    if request.param == "folder":
-        return {"place": str(tmp_path / "store"), "pictures": tmp_path / "pictures"}
-    options, _ = request.getfixturevalue("s3")
-    return {
-        "place": f"s3://{BUCKET}/{tmp_path.name}",
-        "pictures": tmp_path / "pictures",
-        "storage_options": options,
-    }
-
-
-@pytest.fixture
-def local(tmp_path):
-    return {"place": str(tmp_path / "store"), "pictures": tmp_path / "pictures"}
-
-
-@pytest.fixture
-def gallery(tmp_path):
-    made = Gallery("visit")
-    made.add(colour_files(tmp_path / "in", 5))
-    return made
-
-
-def facts(gallery):
-    return [(item.id, item.caption) for item in gallery.items]
 
 
 def test_kept_here_read_there(place, gallery):
@@ -85,36 +39,6 @@ def test_kept_here_read_there(place, gallery):
         assert os.path.getsize(item.path) > 0
 
 
-def test_changes_stay(place, gallery, tmp_path):
-    models = CountingModels()
-    kept = Store(**place).keep(gallery, "a")
-    kept.vectors(models, "m")
-    kept.caption_vectors(models, "m")
-    gone = kept.items[1]
-    kept.remove([gone.id])
-    report = kept.add([(gallery.items[0].path, ""), *colour_files(tmp_path / "more", 2, first=5)])
-    assert len(report.added) >= 2
-    kept.vectors(models, "m")
-    seen = models.pictures
-    again = Store(**place).open("a")
-    assert facts(again) == facts(kept)
-    assert gone.id not in [item.id for item in again.items]
-    assert not os.path.exists(gone.path)
-    np.testing.assert_array_equal(again.vectors(models, "m"), kept.vectors(models, "m"))
-    assert models.pictures == seen
-    texts = models.texts
-    assert again.caption_vectors(models, "m")[0] == [i for i, item in enumerate(again.items) if item.caption]
-    assert models.texts - texts == 2  # of the two new ones only
-    assert gone.id not in store_rows(again)
-
-
-def store_rows(kept):
-    """All ids in the gallery's tables of vectors."""
-    names = [name for name in kept._tables.names(kept.key) if name != kept.key]
-    assert names
-    return {row for name in names for row in kept._tables.open(name).to_arrow()["id"].to_pylist()}
-
-
 def test_the_bucket_holds_rows_and_no_picture(s3, place, gallery):
     if "storage_options" not in place:
         pytest.skip("of the S3 store only")
@@ -124,22 +48,6 @@ def test_the_bucket_holds_rows_and_no_picture(s3, place, gallery):
     assert any(gallery.items[0].id.encode() in body for body in data)
     assert not any(b"JFIF" in body for body in data)
     assert not os.path.exists("s3:")
-
-
-def test_appends_of_another_process_are_seen(place, gallery, tmp_path):
-    models = CountingModels()
-    mine = Store(**place).keep(gallery, "a")
-    theirs = Store(**place).open("a")
-    mine.vectors(models, "m")
-    theirs.add(colour_files(tmp_path / "more", 2, first=5))
-    theirs.vectors(models, "m")
-    assert models.pictures == 7
-    assert len(mine) == 5
-    assert mine.refresh()
-    assert not mine.refresh()
-    assert facts(mine) == facts(theirs)
-    assert len(mine.vectors(models, "m")) == 7
-    assert models.pictures == 7  # the vectors came from the store too
 
 
 def test_names(local, gallery, tmp_path):
@@ -203,31 +111,12 @@ def test_one_of_many_gets_a_name(local, gallery):
     assert [path.name for path in local["pictures"].iterdir()] == won
 
 
-def test_a_stopped_run_is_kept(local, tmp_path):
-    gallery, models, stop = Gallery("visit"), CountingModels(), threading.Event()
-    gallery.add(colour_files(tmp_path / "in", 40))
-    kept = Store(**local).keep(gallery, "a")
-    with pytest.raises(Stopped):
-        kept.vectors(models, "m", lambda done, _: done == 20 and stop.set(), stop)
-    Store(**local).open("a").vectors(models, "m")
-    assert models.pictures == 40
-
-
-def test_rows_of_a_foreign_hand_stay_inside(local, gallery):
-    store = Store(**local)
-    kept = store.keep(gallery, "a")
-    store.tables.open(kept.key).add([{"id": "evil", "path": "../../../etc/passwd", "caption": "", "position": 0}])
-    store.catalogue().add([{"name": "evil", "key": "../..", "created": 0.0}])
-    assert kept.refresh()
-    assert kept.items[0].path == str(kept.folder / "passwd")
-    assert store.names() == ["a"]
-
-
 CHILD = """
 import sys, time
 from pathlib import Path
 from core.data import galleries
 from core.data.store import Store
+from tests.core.data.conftest import BUCKET, facts
 from tests.core.data.gallery_fakes import CountingModels
 
 galleries.SAVE_EVERY = 16
