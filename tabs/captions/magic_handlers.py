@@ -76,14 +76,14 @@ def caption_magic(
     written: Written | None = None
 
     def noted(_: str = "") -> Outputs:
-        done = len(written.draft.steps) if written else 0
-        return _noted(report("Token", done, rule.length - 1, time.monotonic() - began))
+        done, so_far = (len(written.draft.steps), written.draft.text) if written else (0, gr.skip())
+        return _noted(report("Token", done, rule.length - 1, time.monotonic() - began))._replace(caption=so_far)
 
     drafts = magic.decode(lab.models, model, [image], rule, writer, stop)
     try:
         while found := (yield from stoppable(lambda *_: next(drafts, None), "Writing", progress, noted)):
             written = Written(found[0], rule)
-            yield noted()._replace(caption=written.draft.text, last=written)
+            yield noted()._replace(last=written)
     finally:
         stop.set()  # where this generator is closed within a token, which its thread is still busy with
     assert written is not None
