@@ -148,8 +148,10 @@ class Crowd:
     def _visit(self, url: str) -> None:
         try:
             with Visitor(url) as visitor:
-                while not self._stop.is_set():
+                while True:
                     self.seconds.append(visitor.classify())
+                    if self._stop.is_set():
+                        break
         except Exception as error:
             self._errors.append(error)
 
