@@ -50,6 +50,7 @@ def served(*flags: str) -> Iterator[Served]:
                 yield lab
             finally:
                 process.terminate()
+                process.communicate()
 
 
 class Served:
