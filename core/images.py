@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Reads every image that enters the lab.
+"""Loads images: a path, bytes or a PIL image becomes an upright RGB image of at most KEPT_PIXELS pixels.
 
-Whatever comes in (a path, bytes or a PIL image), what goes on is an upright RGB image of at most KEPT_PIXELS. Dimensions
-are checked before a single pixel is decoded, and only the decoders named in FORMATS are ever asked, so that a PostScript
-file named .png never reaches Ghostscript.
+Dimensions are checked before a pixel is decoded, and only the decoders named in FORMATS are tried, so that a PostScript file
+named .png never reaches Ghostscript.
 
-Memory: full-size pixels exist only inside `read`, under one bound for the whole process (`limit_decoding`), and are given
-back before it returns. Lists are read a few at a time (`read_batches`).
+Memory: full-size pixels exist only inside `read`, under one bound for the whole process (`limit_decoding`), and are freed
+before it returns. Lists are read a few at a time (`read_batches`).
 """
 
 from __future__ import annotations
@@ -20,33 +19,30 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 # Registered here: Pillow imports decoders at first use, and of threads that do so at once one may find some missing.
 from PIL import (  # noqa: F401
     BmpImagePlugin,
     ExifTags,
     GifImagePlugin,
     Image,
-    ImageOps,
     JpegImagePlugin,
     MpoImagePlugin,
     PngImagePlugin,
     WebPImagePlugin,
 )
 
-from core.errors import Stopped, UserError
+from core.errors import Stopped, UserError, check_stop
 from core.fifo import FifoSemaphore
+from core.pixels import upright_rgb
 
 log = logging.getLogger(__name__)
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP")
-MAX_BYTES = 20 * 2**20
-MAX_PIXELS = 50_000_000
-MAX_ASPECT = 100  # a 1 x 10,000 strip holds nothing that a model could see
+MAX_BYTES = 20 * 2**20  # of a file
+MAX_PIXELS = 50_000_000  # of a file
+MAX_ASPECT = 100  # longer side to shorter; a model could see nothing in a strip of 1 x 10,000 pixels
 KEPT_PIXELS = 2048 * 2048  # the longer side is 2048 or more, and no model here reads more: SAM 1024, ViLT 1333
 BATCH = 4  # images of a list that are in memory at once
-STRIP_PIXELS = 2**20
 
 Source = str | Path | bytes | Image.Image
 Size = tuple[int, int]  # width, height
@@ -55,8 +51,8 @@ _decoding = FifoSemaphore(512 * 2**20)  # bytes
 
 
 class Picture(NamedTuple):
-    """An upright RGB image; what had to be done to it that its owner should know ("" if nothing); and the size that its
-    file has when upright, which is larger than the image's own where that was scaled down."""
+    """An upright RGB image, 8 bits a channel; a remark for its owner, a sentence or ""; and the size in pixels of the file
+    when upright, which is larger than the image's own where that was scaled down."""
 
     image: Image.Image
     note: str
@@ -64,17 +60,18 @@ class Picture(NamedTuple):
 
 
 def limit_decoding(max_bytes: int) -> None:
-    """How many bytes of pixels this process may have decoded at once, beyond what is kept. Others wait, first come, first
-    served; an image that takes more than that is decoded alone."""
+    """Bound the bytes of full-size pixels that this process decodes at once, `max_bytes` >= 1. Other threads wait, first
+    come, first served; an image that takes more than that is decoded alone."""
     _decoding.resize(max_bytes)
 
 
 def read(source: Source, side: int | None = None, stop: threading.Event | None = None) -> Picture:
-    """Open, check and normalise one image, scaled down to KEPT_PIXELS or, where a page needs no more, to a longer side of
-    `side` pixels. Smaller ones keep every pixel.
+    """Open and check one image, turn it upright, make it RGB (transparent pixels white, of an animation the first frame), and
+    scale it down to KEPT_PIXELS or, where a page needs no more, to a longer side of `side` pixels. Smaller ones keep every
+    pixel.
 
-    Raises UserError when the file is no image, is damaged, or is larger than the limits above; Stopped where `stop` is set
-    while it waits for room to decode.
+    Raises UserError when the file is no image of FORMATS, is damaged, or is larger than the limits above; Stopped where
+    `stop` is set while it waits for room to decode.
     """
     image = source if isinstance(source, Image.Image) else _open(source)
     _check_size(*image.size)
@@ -89,7 +86,7 @@ def read(source: Source, side: int | None = None, stop: threading.Event | None =
         with _decoding.hold(_bytes_to_decode(image, width * height), stop):
             image.load()
             size = (height, width) if _lies_sideways(image) else (width, height)
-            small = _normalised(image, target)
+            small = upright_rgb(image, target)
             image.close()
     except UserError:
         raise
@@ -98,16 +95,15 @@ def read(source: Source, side: int | None = None, stop: threading.Event | None =
         raise UserError(
             "This picture is damaged or cut off: it could not be read to its end. Save it again and retry."
         ) from None
-    said = f"Only the first of {frames} frames is used." if frames > 1 else ""
-    return _described(small, said, size)
+    note = f"Only the first of {frames} frames is used." if frames > 1 else ""
+    return _described(small, note, size)
 
 
 def read_batches(sources: Sequence[Source], stop: threading.Event | None = None) -> Iterator[list[Picture]]:
-    """The images in order, BATCH at a time: keep no more of one batch than you need. Raises UserError that says which image
-    of several it is about, and Stopped between two batches once `stop` is set."""
+    """The images in order, in batches of BATCH: keep no more of one than you need. Raises UserError that says which image of
+    several it is about, and Stopped between two batches once `stop` is set."""
     for start in range(0, len(sources), BATCH):
-        if stop is not None and stop.is_set():
-            raise Stopped
+        check_stop(stop)
         batch: list[Picture] = []
         for number, source in enumerate(sources[start : start + BATCH], start + 1):
             try:
@@ -120,38 +116,38 @@ def read_batches(sources: Sequence[Source], stop: threading.Event | None = None)
 
 
 def original_size(image: Image.Image) -> Size:
-    """(width, height) of the file that `read` made this image of: what coordinates for people are given in."""
+    """(width, height) in pixels of the file that `read` made this image of; coordinates that people see are given in it."""
     size: Size = image.info.get("original size", image.size)
     return size
 
 
 def note(image: Image.Image) -> str:
-    """What `read` had to say of this image; "" if nothing."""
+    """The remark that `read` made on this image; "" if none."""
     return str(image.info.get("note", ""))
 
 
 def pixel_key(image: Image.Image) -> str:
-    """A fingerprint of size, mode and pixels: equal for equal images whatever file they came in."""
+    """A hash of size, mode and pixels as 32 hexadecimal digits: equal for equal images whatever file they came in."""
     digest = hashlib.blake2b(f"{image.size}{image.mode}".encode(), digest_size=16)
     digest.update(image.tobytes())
     return digest.hexdigest()
 
 
 def thumbnail(image: Image.Image, side: int) -> Image.Image:
-    """A copy whose longer side is at most `side` pixels."""
+    """A copy whose longer side is at most `side` pixels; the proportions stay."""
     small = image.copy()
     small.thumbnail((side, side))
     return small
 
 
 def _of_memory(image: Image.Image, side: int | None) -> Picture:
-    """The same for one that is decoded already; as it is, where it comes from `read`."""
+    """`read` for an image that is decoded already; the same image where `read` made it."""
     size = original_size(image)
     if "original size" in image.info and _fitted(image.size, side) == image.size:
         return Picture(image, note(image), size)
     if _lies_sideways(image):
         size = size[::-1]
-    return _described(_normalised(image, _fitted(image.size, side)), note(image), size)
+    return _described(upright_rgb(image, _fitted(image.size, side)), note(image), size)
 
 
 def _lies_sideways(image: Image.Image) -> bool:
@@ -212,42 +208,3 @@ def _bytes_to_decode(image: Image.Image, pixels: int) -> int:
     three times more; a progressive JPEG of so many `pixels` its coefficients, whatever it is scaled down to."""
     factor = 16 if image.format == "WEBP" else 8
     return factor * image.width * image.height + (6 * pixels if image.info.get("progressive") else 0)
-
-
-def _normalised(image: Image.Image, target: Size) -> Image.Image:
-    """Upright, RGB, of `target` size before it is turned. A large one is converted and averaged strip by strip, so that no
-    second full-size copy is made."""
-    width, height = image.size
-    factor = max(1, min(width // target[0], height // target[1]))
-    white = _white_level(image)
-    if factor == 1:
-        small = _to_rgb(image, white)
-    else:
-        small = Image.new("RGB", (-(-width // factor), -(-height // factor)))
-        rows = factor * max(1, STRIP_PIXELS // (width * factor))
-        for top in range(0, height, rows):
-            strip = image.crop((0, top, width, min(top + rows, height)))
-            small.paste(_to_rgb(strip, white).reduce(factor), (0, top // factor))
-    small.info = image.info
-    if small.size != target:
-        small = small.resize(target, Image.Resampling.HAMMING)  # as good as bicubic downwards, and three times faster
-    return ImageOps.exif_transpose(small)
-
-
-def _white_level(image: Image.Image) -> float:
-    """The value that becomes 255, for modes of one number a pixel of more than eight bits."""
-    if image.mode == "F":
-        extrema = image.getextrema()
-        return max(float(extrema[1]), 1.0)  # type: ignore[arg-type]
-    return 65535.0
-
-
-def _to_rgb(image: Image.Image, white: float) -> Image.Image:
-    """RGB; transparency over white, because a cut-out's hidden pixels are often black or worse."""
-    if image.mode.startswith("I") or image.mode == "F":  # Pillow's own conversion of 16-bit grey clips at 255
-        values = np.asarray(image, dtype=np.float32)
-        return Image.fromarray((values.clip(0, white) * (255 / white)).astype(np.uint8)).convert("RGB")
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        rgba = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return image.convert("RGB")

@@ -139,20 +139,20 @@ class Settings:
             "--galleries",
             default="",
             metavar="PLACE",
-            help="folder or s3:// address where visitors may keep galleries; on a loopback host a folder of the user's cache by default, elsewhere nowhere",
+            help="folder or s3:// address where visitors may keep galleries; on a loopback host by default a folder of the user's cache ($XDG_CACHE_HOME, or ~/.cache), elsewhere nowhere",
         )
         data.add_argument(
             "--pictures",
             default="",
             metavar="FOLDER",
-            help="where kept galleries' pictures lie, if not beside them; an s3:// address needs it when there are several replicas",
+            help="where kept galleries' pictures lie: by default beside them, or, where those are at an s3:// address, in the user's cache; an s3:// address needs it when there are several replicas",
         )
         train = parser.add_argument_group("training runs")
         train.add_argument(
             "--runs",
             type=Path,
             metavar="FOLDER",
-            help="where training runs are kept, and their models found; where there is an admin page, a folder of the user's cache by default, elsewhere nowhere",
+            help="where training runs are kept, and their models found; where there is an admin page, by default a folder of the user's cache, elsewhere nowhere",
         )
         try:
             flags = shlex.split(env.get(FLAGS_VARIABLE, ""))
@@ -178,13 +178,20 @@ class Settings:
             settings = replace(settings, host="0.0.0.0", trust_proxy=settings.trust_proxy or PRIVATE_NETWORKS)
         if settings.upload_quota_mb is None and not settings.on_loopback:
             settings = replace(settings, upload_quota_mb=UPLOAD_QUOTA_MB)
-        own = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vlm-lab"
+        folder = cache_folder(env)
         if not settings.galleries and settings.on_loopback:
-            settings = replace(settings, galleries=str(own / "galleries"))
+            settings = replace(settings, galleries=str(folder / "galleries"))
         if settings.runs is None and settings.admin_on:
-            settings = replace(settings, runs=own / "runs")
+            settings = replace(settings, runs=folder / "runs")
         if settings.galleries and not settings.pictures:
             local = "://" not in settings.galleries
-            beside = Path(settings.galleries).expanduser() if local else Path.home() / ".cache" / "vlm-lab"
+            beside = Path(settings.galleries).expanduser() if local else folder
             settings = replace(settings, pictures=str(beside / "pictures"))
         return settings
+
+
+def cache_folder(env: Mapping[str, str] = os.environ) -> Path:
+    """The lab's folder in the user's cache: $XDG_CACHE_HOME/vlm-lab, or ~/.cache/vlm-lab where that variable is empty or no
+    absolute path (XDG Base Directory Specification 0.8, which says to ignore relative ones)."""
+    cache = Path(env.get("XDG_CACHE_HOME", ""))
+    return (cache if cache.is_absolute() else Path.home() / ".cache") / "vlm-lab"

@@ -20,7 +20,7 @@ import json
 import numpy as np
 import torch
 
-from core import images as door
+from core import images
 from core.assets import EMBEDDED_FOLDER, GALLERY_FOLDER
 from core.engine import Engine
 from core.models.family import EMBEDDED
@@ -36,7 +36,7 @@ def main() -> None:
     truth = torch.tensor([[noun in seen for noun in nouns] for seen in shown])
     models = Models(Engine(Settings()))
     pictures = models.embed_images(
-        EMBEDDED, [door.read(GALLERY_FOLDER / "pictures" / row["file"]).image for row in rows]
+        EMBEDDED, [images.read(GALLERY_FOLDER / "pictures" / row["file"]).image for row in rows]
     )
     cosines = torch.from_numpy(np.asarray(pictures @ label_vectors(models, EMBEDDED, nouns).T)).double()
     scale, bias = fit(lambda x: torch.nn.functional.binary_cross_entropy_with_logits(

@@ -24,7 +24,8 @@ from core.models.inference import Models
 from core.text import clean_text
 
 ANCHORS = 100  # of each caption, that are kept
-MAX_CAPTIONS, LENGTH = 100_000, 300
+MAX_CAPTIONS = 100_000
+MAX_CAPTION_LENGTH = 300  # characters
 MAX_WORDS = 2_000_000  # of all captions together
 
 
@@ -47,6 +48,7 @@ class Bank:
 
     @property
     def log_size(self) -> float:
+        """The natural logarithm of the number of captions, of 2 at least."""
         return math.log(max(2, len(self)))
 
 
@@ -66,16 +68,17 @@ def shipped() -> Bank:
 
 
 def parse(text: str) -> list[str]:
-    """Captions one a line, without duplicates. Raises UserError for none, too many, or too long ones."""
-    if len(text) > MAX_CAPTIONS * LENGTH:
-        raise UserError(f"That is {len(text):,} characters; at most {MAX_CAPTIONS * LENGTH:,} are read.")
+    """The captions of a text, one a line, in its order and without duplicates. Raises UserError for none, for more than
+    MAX_CAPTIONS or MAX_WORDS, and for one of more than MAX_CAPTION_LENGTH characters."""
+    if len(text) > MAX_CAPTIONS * MAX_CAPTION_LENGTH:
+        raise UserError(f"That is {len(text):,} characters; at most {MAX_CAPTIONS * MAX_CAPTION_LENGTH:,} are read.")
     lines = dict.fromkeys(" ".join(line.split()) for line in text.splitlines())
-    captions = [clean_text(line[: LENGTH + 1]) for line in lines if line]
+    captions = [clean_text(line[: MAX_CAPTION_LENGTH + 1]) for line in lines if line]
     if not captions:
         raise UserError("The bank is empty. Give a text file with one caption a line.")
     _check(captions)
-    if max(map(len, captions)) > LENGTH:
-        raise UserError(f"A line has more than {LENGTH} characters. Put each caption on a line of its own.")
+    if max(map(len, captions)) > MAX_CAPTION_LENGTH:
+        raise UserError(f"A line has more than {MAX_CAPTION_LENGTH} characters. Put each caption on a line of its own.")
     return captions
 
 
@@ -94,9 +97,9 @@ def make(
     on_step: OnStep | None = None,
     stop: threading.Event | None = None,
 ) -> Bank:
-    """Describe each caption by its ANCHORS most similar anchors, once. About 200 captions a second on two cores, a batch of
-    a quarter of a second at a time. Raises UserError for more than MAX_CAPTIONS or MAX_WORDS, and Stopped between batches
-    once `stop` is set."""
+    """The bank of these captions, each described by its ANCHORS most similar anchors of the model `name`. About 200 captions a
+    second on two cores, in batches of a quarter of a second. Raises UserError for more than MAX_CAPTIONS or MAX_WORDS, and
+    Stopped between batches once `stop` is set."""
     import torch
 
     _check(captions)

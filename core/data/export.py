@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 
 def csv_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """CSV whose cells a spreadsheet will not run: a text that begins like a formula gets an apostrophe before it
+    """A table as CSV, whose cells a spreadsheet will not run: a text that begins like a formula gets an apostrophe before it
     (OWASP, CSV injection). Numbers stay numbers."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

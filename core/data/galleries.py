@@ -2,41 +2,41 @@
 
 """Galleries: pictures with captions, and the vectors that models made of them.
 
-Vectors are computed once for each picture and model, and only for what is missing. core/store.py keeps a
-gallery beyond the visit; it overrides the methods at the end of Gallery, which do nothing here.
+Vectors are computed once for each picture and model, and only for what is missing. A gallery that is kept beyond the visit
+(core/data/kept.py) overrides the methods at the end of Gallery, which do nothing here.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from core import images
+from core.data.copies import MAX_SIDE, copy_path, copy_picture
 from core.data.vectors import WORKERS, Item, Rows, Space, Stop, Vectors, align, embed, missing
 from core.engine import OnStep
-from core.errors import Stopped, UserError
+from core.errors import UserError, check_stop
 from core.models.inference import Models
 from core.text import TEXT_LIMIT, clean_text
 
-__all__ = ["AddReport", "Gallery", "Item", "Rows", "Space", "Vectors"]
+__all__ = ["MAX_SIDE", "AddReport", "Gallery", "Item", "Rows", "Space", "Vectors"]
 
 MAX_ITEMS = 200_000  # what one exact search in memory still answers at once
-MAX_SIDE = 1024  # pixels; no model here looks at more
-SAVE_EVERY = 1_024  # rows
+SAVE_EVERY = 1_024  # items that were added, or vectors that were computed
 
 
 @dataclass(frozen=True)
 class AddReport:
-    """`skipped` holds (file name, why)."""
+    """Items in the order they came in; (file name, why) of what was not added; (file name, what its owner should know) of what
+    was read with a remark, for example that only the first of several frames is used."""
 
-    added: list[Item]
-    skipped: list[tuple[str, str]]
+    added: list[Item] = field(default_factory=list)
+    skipped: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
 
 
 class Gallery:
@@ -72,22 +72,24 @@ class Gallery:
         Raises Stopped, keeping what was added until then, and UserError for a read-only gallery.
         """
         self._check_writable()
-        report, batch = AddReport([], []), list[tuple[str, Item]]()
+        report, batch = AddReport(), list[tuple[str, Item]]()
         pool = ThreadPoolExecutor(WORKERS)
         try:
-            outcomes = pool.map(self._copy_in, [Path(file) for file, _ in files])
-            for done, ((file, caption), (key, reason)) in enumerate(zip(files, outcomes, strict=True), 1):
-                if reason:
-                    report.skipped.append((Path(file).name, reason))
+            copies = pool.map(lambda file: copy_picture(Path(file), self.folder, stop), [file for file, _ in files])
+            for done, ((file, caption), copy) in enumerate(zip(files, copies, strict=True), 1):
+                name = Path(file).name
+                if copy.refusal:
+                    report.skipped.append((name, copy.refusal))
                 else:
-                    batch.append((Path(file).name, Item(key, str(self._picture(key)), _clean(caption))))
+                    batch.append((name, Item(copy.id, str(copy_path(self.folder, copy.id)), _clean(caption))))
+                if copy.note:
+                    report.notes.append((name, copy.note))
                 if len(batch) >= SAVE_EVERY:
                     self._commit(batch, report)
                     batch = []
                 if on_step:
                     on_step(done, len(files))
-                if stop is not None and stop.is_set():
-                    raise Stopped
+                check_stop(stop)
         finally:
             pool.shutdown(cancel_futures=True)
             self._commit(batch, report)
@@ -95,7 +97,8 @@ class Gallery:
         return report
 
     def remove(self, ids: Iterable[str]) -> int:
-        """Drop items, their vectors and their files; returns how many. Raises UserError if read-only."""
+        """Remove the items of these ids, their vectors and their files; ids that are not there are ignored. Returns how many
+        were removed. Raises UserError for a read-only gallery."""
         self._check_writable()
         wanted = set(ids)
         with self._state:
@@ -138,12 +141,12 @@ class Gallery:
         return rows.indices, rows.vectors
 
     def known(self) -> dict[Space, Rows]:
-        """All vectors that are there, for a copy of this gallery."""
+        """All vectors that were computed or put here until now, by space: what a copy of this gallery needs."""
         with self._state:
             return dict(self._rows)
 
     def put(self, space: Space, rows: Mapping[str, Vectors]) -> None:
-        """Vectors [d] by item id that were computed elsewhere."""
+        """Take vectors [d], float32, by item id, that were computed elsewhere; ids that are not there are ignored."""
         with self._state:
             self._rows[space] = align(self._items, space, rows)
 
@@ -181,23 +184,6 @@ class Gallery:
             self._tidy()
         return now if now.items is items else align(items, space, known)
 
-    def _copy_in(self, file: Path) -> tuple[str, str]:
-        """(id, "") or ("", why the file was refused). Runs in a thread; writes the copy and touches nothing else."""
-        try:
-            picture = images.read(file).image
-            key = images.pixel_key(picture)[:16]
-            target = self._picture(key)
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                half = target.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
-                images.thumbnail(picture, MAX_SIDE).save(half, "JPEG", quality=90)
-                half.replace(target)
-        except UserError as error:
-            return "", str(error)
-        except OSError:
-            return "", "The copy could not be saved: the disk may be full."
-        return key, ""
-
     def _commit(self, batch: list[tuple[str, Item]], report: AddReport) -> None:
         with self._state:
             there = {item.id for item in self._items}
@@ -214,9 +200,6 @@ class Gallery:
                 self._append(new)
                 self._items += tuple(new)
                 report.added.extend(new)
-
-    def _picture(self, key: str) -> Path:
-        return self.folder / f"{key}.jpg"
 
     def _check_writable(self) -> None:
         if self.read_only:
@@ -249,8 +232,7 @@ def _clean(caption: str) -> str:
 def _held(lock: threading.Lock, stop: Stop | None) -> Iterator[None]:
     """Hold the lock; waiting for it can be stopped too."""
     while not lock.acquire(timeout=0.1):
-        if stop is not None and stop.is_set():
-            raise Stopped
+        check_stop(stop)
     try:
         yield
     finally:

@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 Gram = tuple[str, ...]
-LONGEST = 4  # words
+MAX_N = 4  # words
 
 
 def grams(caption: str, n: int) -> list[Gram]:
-    """All runs of n words."""
+    """All runs of n words, in lower case, in their order; [] where there are fewer."""
     words = caption.lower().split()
     return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
 
 
 class DocumentFrequencies:
-    """`frequencies[run]`: in how many captions a run of one to LONGEST words occurs, at least 1.
+    """`frequencies[run]`: in how many captions a run of one to MAX_N words occurs, at least 1.
 
     Runs of a single caption are not kept, nor what goes on from them, so that the table of 100,000 captions takes some
     megabytes: twelve bytes for each run of two captions or more.
@@ -39,7 +39,7 @@ class DocumentFrequencies:
         self._levels: list[tuple[NDArray[np.int64], NDArray[np.int32]]] = []  # of each length: keys, and how often
         starts = np.arange(len(words))  # where the runs of the length before, that are kept, begin
         before = np.zeros(len(words), np.int64)  # which of these they are
-        for length in range(1, LONGEST + 1):
+        for length in range(1, MAX_N + 1):
             whole = starts + length - 1 < len(words)
             starts, before = starts[whole], before[whole]
             last = starts + length - 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What a visitor hands over to fill a gallery: pictures, a list of captions, or a zip of both.
+"""Files that a visitor uploads to fill a gallery: pictures, a list of captions, or a zip of both.
 
-A zip is refused as a whole when anything in it looks like an attack: half of such an archive is of no use.
+A zip is refused as a whole when anything in it looks like an attack.
 """
 
 from __future__ import annotations
@@ -10,15 +10,19 @@ from __future__ import annotations
 import csv
 import io
 import json
+import logging
 import re
 import stat
+import threading
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO
 
-from core.errors import UserError
+from core.errors import UserError, check_stop
 from core.images import MAX_BYTES
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp")
 CAPTION_FILES = ("captions.csv", "metadata.csv", "metadata.jsonl")
@@ -27,6 +31,7 @@ FILE_COLUMNS, CAPTION_COLUMNS = ("file_name", "file"), ("caption", "text")
 MAX_ENTRIES = 20_000
 MAX_DIRECTORY = 8 * 2**20  # bytes of a zip's list of entries: 400 for each of the entries allowed
 MAX_UNPACKED = 4 * 10**9  # bytes
+UNPACKED_AT_ONCE = 2**16  # bytes, between two looks at `stop`
 MAX_RATIO = 200  # bytes unpacked for each byte of the archive; photographs stay near 1
 
 Files = Iterable[Path] | Mapping[Path, str]
@@ -50,11 +55,15 @@ def captions_from(files: Files) -> list[tuple[Path, str]]:
     return [(path, captions.get(name, "")) for path, name in names.items() if name not in CAPTION_FILES]
 
 
-def unpack(archive: str | Path, into: Path, whole: bool = False) -> dict[Path, str]:
+def unpack(
+    archive: str | Path, into: Path, whole: bool = False, stop: threading.Event | None = None
+) -> dict[Path, str]:
     """Extract the pictures and caption files of a zip, flat, under names made here: {path: original base name}.
 
-    With `whole` it is the name with its folders, parts joined by "/". Everything else in the archive is ignored. Raises UserError, leaving nothing behind, for an archive that
-    is damaged or encrypted, holds a link, a path out of its folder or more than the limits above.
+    With `whole` it is the name with its folders, parts joined by "/". Everything else in the archive is ignored.
+
+    Leaves nothing behind when it raises: UserError for an archive that is damaged or encrypted, holds a link, a path out of
+    its folder or more than the limits above; Stopped between two parts of UNPACKED_AT_ONCE bytes once `stop` is set.
     """
     into.mkdir(parents=True, exist_ok=True)
     written: dict[Path, str] = {}
@@ -64,17 +73,19 @@ def unpack(archive: str | Path, into: Path, whole: bool = False) -> dict[Path, s
             budget = min(MAX_UNPACKED, MAX_RATIO * raw.seek(0, io.SEEK_END))
             _check(entries, budget)
             for number, entry in enumerate(entries):
+                check_stop(stop)
                 name = _base(entry.filename)
                 if _wanted(entry.filename):
                     path = into / _safe_name(number, name)
                     written[path] = "/".join(_parts(entry.filename)) if whole else name
                     with opened.open(entry) as source, path.open("wb") as target:
-                        budget -= _copy(source, target, budget)
+                        budget -= _copy(source, target, budget, stop)
     except BaseException as error:
         for path in written:
             path.unlink(missing_ok=True)
         if isinstance(error, UserError) or not isinstance(error, Exception):
             raise
+        log.info("a zip could not be unpacked", exc_info=True)
         if isinstance(error, OSError):
             raise UserError("The zip could not be unpacked: it is gone, or the disk is full. Try again.") from None
         raise UserError("This zip is damaged, or packed in a way the lab cannot read. Pack it again.") from None
@@ -110,13 +121,14 @@ def _check(entries: list[zipfile.ZipInfo], budget: int) -> None:
         raise _too_large()
 
 
-def _copy(source: IO[bytes], target: IO[bytes], budget: int) -> int:
+def _copy(source: IO[bytes], target: IO[bytes], budget: int, stop: threading.Event | None) -> int:
     """Copy at most MAX_BYTES + 1 (enough for core/images.py to see that a file is too large).
 
-    Returns the bytes written. Raises UserError beyond `budget`: sizes in an archive's headers can lie.
+    Returns the bytes written. Raises UserError beyond `budget`: sizes in an archive's headers can lie. Raises Stopped.
     """
     done = 0
-    while block := source.read(min(2**16, MAX_BYTES + 1 - done)):
+    while block := source.read(min(UNPACKED_AT_ONCE, MAX_BYTES + 1 - done)):
+        check_stop(stop)
         done += len(block)
         if done > budget:
             raise _too_large()
@@ -155,6 +167,7 @@ def _read_captions(path: Path, name: str) -> list[tuple[str, str]]:
         else:
             rows = [dict(row) for row in csv.DictReader(io.StringIO(text, newline=""))]
     except (OSError, ValueError, TypeError, RecursionError, csv.Error):
+        log.info("a list of captions could not be read", exc_info=True)
         raise UserError(f"{name} could not be read. Save it as UTF-8, one picture a line, and try again.") from None
     return [_caption_of({str(key).strip().lower(): value for key, value in row.items()}, name) for row in rows]
 

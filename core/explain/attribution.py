@@ -11,7 +11,7 @@ from PIL.Image import Image
 from core.explain._style import new_figure, plain
 from core.models.abilities import Attribution
 
-MAX_WORDS = 8  # that get a map of their own
+MAX_WORD_MAPS = 8  # that get a map of their own
 
 
 def figure(image: Image, found: Attribution, check: Attribution | None = None) -> Figure | None:
@@ -20,7 +20,7 @@ def figure(image: Image, found: Attribution, check: Attribution | None = None) -
     if not found.words:
         return None
     many = len(found.words) > 1
-    words = [*(["all words"] if many else []), *found.words[:MAX_WORDS]]
+    words = [*(["all words"] if many else []), *found.words[:MAX_WORD_MAPS]]
     small = image.convert("L")
     small.thumbnail((400, 400))
     aspect = min(max(image.height / image.width, 0.4), 2.0)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from core.explain._style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, new_figure, plain
 
-COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
+LINE_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY)
 Report = Mapping[str, Any]
 
 
@@ -21,7 +21,7 @@ def figure(runs: Mapping[str, Sequence[Report]], metrics: Sequence[str]) -> Figu
     fig = new_figure(7, 2.6 * (1 + bool(metrics)))
     panels = fig.subplots(1 + bool(metrics), 1, squeeze=False, sharex=True)[:, 0]
     for number, (name, reports) in enumerate(runs.items()):
-        colour, label = COLOURS[number % len(COLOURS)], plain(name, 30)
+        colour, label = LINE_COLOURS[number % len(LINE_COLOURS)], plain(name, 30)
         panels[0].plot(*_line(reports, "loss"), color=colour, linewidth=1, alpha=0.6)
         panels[0].plot(*_line(reports, "eval_loss"), color=colour, marker="o", markersize=4, label=label)
         for style, metric in zip(("-", "--", ":", "-."), metrics, strict=False):

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from core.explain._style import BLUE, GREEN, SKY, VERMILION, new_figure, plain
 from core.results import Step
 
-SHOWN = 12
-COLOURS = {"language model": BLUE, "recalled captions": SKY, "picture": GREEN, "repetition": VERMILION}
+CANDIDATES_SHOWN = 12
+TERM_COLOURS = {"language model": BLUE, "recalled captions": SKY, "picture": GREEN, "repetition": VERMILION}
 
 
 def terms(step: Step, alpha: float, beta: float) -> dict[str, list[float]]:
@@ -26,7 +26,7 @@ def terms(step: Step, alpha: float, beta: float) -> dict[str, list[float]]:
 
 def figure(step: Step, alpha: float, beta: float, so_far: str) -> Figure:
     """Stacked bars, the highest score first; what the language model alone would have said is marked."""
-    order = sorted(range(len(step.scores)), key=lambda i: -step.scores[i])[:SHOWN]
+    order = sorted(range(len(step.scores)), key=lambda i: -step.scores[i])[:CANDIDATES_SHOWN]
     fig = new_figure(7, 0.32 * len(order) + 1.4)
     axes = fig.subplots()
     ends = np.zeros(len(order))
@@ -36,7 +36,7 @@ def figure(step: Step, alpha: float, beta: float, so_far: str) -> Figure:
             continue
         start = np.zeros(len(order)) if term == "repetition" else ends
         axes.barh(
-            range(len(order)), shown, left=start, color=COLOURS[term], label=term, edgecolor="black", linewidth=0.5
+            range(len(order)), shown, left=start, color=TERM_COLOURS[term], label=term, edgecolor="black", linewidth=0.5
         )
         ends = ends if term == "repetition" else ends + shown
     for place, i in enumerate(order):

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from core.explain._style import BLUE, ORANGE, horizontal_bars, new_figure, plain
 from core.results import Classification
 
-SHOWN = 12
+LABELS_SHOWN = 12
 TITLES = {
     "softmax": "after: softmax of the logits",
     "independent": "after: probability of each label apart",
@@ -20,7 +20,7 @@ TITLES = {
 def figure(result: Classification, picture: int = 0) -> Figure:
     """The best labels of one picture: cosine similarity above, score below."""
     scores, cosines = result.scores[picture], result.similarities[picture]
-    best = sorted(range(len(scores)), key=lambda i: -scores[i])[:SHOWN]
+    best = sorted(range(len(scores)), key=lambda i: -scores[i])[:LABELS_SHOWN]
     names = [plain(result.labels[i], 28) for i in best]
     fig = new_figure(7, 1.6 + 0.56 * len(best))
     before, after = fig.subplots(2, 1)

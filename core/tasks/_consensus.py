@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.data.ngrams import LONGEST, DocumentFrequencies, grams
+from core.data.ngrams import MAX_N, DocumentFrequencies, grams
 
 SPREAD = 6.0  # words by which two captions may differ in length, as in CIDEr
 
@@ -23,7 +23,7 @@ def agreement(
     """[n] in 0..1: how alike each caption is to the others, which count by their weights [n]. Alike is the cosine of the
     tf-idf of runs of one to four words, averaged, times a Gaussian of the difference in length (CIDEr, Vedantam et al.,
     arXiv 1411.5726, without its clipping)."""
-    alike = np.mean([_cosines(captions, n, frequencies, log_size) for n in range(1, LONGEST + 1)], axis=0)
+    alike = np.mean([_cosines(captions, n, frequencies, log_size) for n in range(1, MAX_N + 1)], axis=0)
     lengths = np.array([len(caption.split()) for caption in captions])
     alike *= np.exp(-((lengths[:, None] - lengths) ** 2) / (2 * SPREAD**2))
     np.fill_diagonal(alike, 0)

@@ -36,7 +36,7 @@ def program(models: Models, scorer: str, writer: str, file: str, rule: magic.Rul
         scale=round(scale, 4),
         steps=rule.length - 1,
         lab=LAB if rule.recall else "",
-        memory=MEMORY.format(recall=rule.recall, sharper=asif.SHARPER) if rule.recall else "",
+        memory=MEMORY.format(recall=rule.recall, sharper=asif.SCORE_POWER) if rule.recall else "",
         mix=MIX if rule.recall else "",
     )
     return headed(text, [file])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from core.data.bank import Bank
 from core.errors import Stopped
 
-BLOCK = 8_192  # captions that are scored at once
+CAPTIONS_AT_ONCE = 8_192  # of a bank, that are scored at once
 Array = NDArray[np.floating]
 
 
@@ -40,10 +40,10 @@ class Sharpening:
         """[n] in 0..1: each caption's representation times that of a picture [anchors], a block of captions at a time, so
         that other threads run in between."""
         scores = np.empty(len(bank), np.float32)
-        for start in range(0, len(bank), BLOCK):
+        for start in range(0, len(bank), CAPTIONS_AT_ONCE):
             if stop is not None and stop.is_set():
                 raise Stopped
-            block = slice(start, start + BLOCK)
+            block = slice(start, start + CAPTIONS_AT_ONCE)
             indices, values = bank.indices[block], bank.similarities[block].astype(np.float32)
             if len(self.removed):
                 there = ~np.isin(indices, self.removed)

@@ -30,10 +30,10 @@ from core.text import clean_text
 
 TASK = TASKS.register("asif", Task("asif", "a caption chosen from a bank, by anchors", AnchoredEncoder))
 
-K, P = ANCHORS, 2.0
-# Captions that agree on one: BEST of a large bank, one in a hundred of a smaller, FEWEST at least; each with the weight
-# score ** SHARPER.
-BEST, FEWEST, SHARPER = 300, 10, 4
+DEFAULT_K, DEFAULT_P = ANCHORS, 2.0
+# Captions that agree on one: MAX_AGREEING of a large bank, one in a hundred of a smaller, MIN_AGREEING at least; each with
+# the weight score ** SCORE_POWER.
+MAX_AGREEING, MIN_AGREEING, SCORE_POWER = 300, 10, 4
 LISTED = 10
 MAX_ADDED = 20
 ANCHOR_SIDES = (384, 1536)  # pixels, the shorter and the longer side: all that the embedded towers read of an image
@@ -65,8 +65,8 @@ def caption(
     models: Models,
     image: Image | None,
     bank: Bank,
-    k: int = K,
-    p: float = P,
+    k: int = DEFAULT_K,
+    p: float = DEFAULT_P,
     edits: Edits = Edits(),
     without: str = "",
     name: str = EMBEDDED,
@@ -76,7 +76,7 @@ def caption(
     may not be chosen: the picture's own, where it is in the bank. Raises UserError for impossible settings and where no
     caption shares an anchor with the picture, and Stopped between blocks of captions once `stop` is set."""
     near = nearest(models, image, bank, k, p, edits, without, name, stop)
-    agreed = agreement(near.captions, near.scores**SHARPER, bank.document_frequencies, bank.log_size)
+    agreed = agreement(near.captions, near.scores**SCORE_POWER, bank.document_frequencies, bank.log_size)
     order = np.argsort(-agreed, kind="stable")
     found = [Candidate(near.captions[i], float(near.scores[i]), float(agreed[i])) for i in order[:LISTED]]
     own = [text for _, text in edits.added]
@@ -100,8 +100,8 @@ def nearest(
     models: Models,
     image: Image | None,
     bank: Bank,
-    k: int = K,
-    p: float = P,
+    k: int = DEFAULT_K,
+    p: float = DEFAULT_P,
     edits: Edits = Edits(),
     without: str = "",
     name: str = EMBEDDED,
@@ -120,7 +120,7 @@ def nearest(
     scores = sharpen.bank_scores(bank, picture, stop)
     allowed = np.array([caption != without or not without for caption in bank.captions])
     best = np.flatnonzero(allowed)[np.argsort(-scores[allowed], kind="stable")]
-    best = best[: max(FEWEST, min(BEST, len(bank) // 100))]
+    best = best[: max(MIN_AGREEING, min(MAX_AGREEING, len(bank) // 100))]
     if own and len(best):  # what the bank keeps knows nothing of new anchors: these captions are read again
         scores[best] = sharpen(_read(models, name, [bank.captions[i] for i in best], own, stop)) @ picture
         best = best[np.argsort(-scores[best], kind="stable")]
@@ -131,7 +131,7 @@ def nearest(
 
 
 def label_scores(
-    models: Models, image: Image, labels: Sequence[str], k: int = K, p: float = P, name: str = EMBEDDED
+    models: Models, image: Image, labels: Sequence[str], k: int = DEFAULT_K, p: float = DEFAULT_P, name: str = EMBEDDED
 ) -> list[float]:
     """The published zero-shot use: the same numbers, 0..1, with labels in the place of captions."""
     sharpen = Sharpening(k, p)
@@ -157,10 +157,10 @@ def own_caption(
     return items[int(alike.argmax())].caption if alike.max() > DUPLICATE else ""
 
 
-def program(file: str, k: int = K, p: float = P) -> str:
+def program(file: str, k: int = DEFAULT_K, p: float = DEFAULT_P) -> str:
     """The shortest program that gives the same caption from the bank that ships, as text, ready to run as its heading
     says."""
-    return headed(PROGRAM.format(image=image_line(file), k=k, p=p, best=BEST, sharper=SHARPER), [file])
+    return headed(PROGRAM.format(image=image_line(file), k=k, p=p, best=MAX_AGREEING, sharper=SCORE_POWER), [file])
 
 
 PROGRAM = """\

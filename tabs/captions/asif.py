@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from core.data.bank import ANCHORS as MAX_K
+from core.data.bank import ANCHORS
 from core.data.bundled import NAME as BUNDLED
 from core.tasks import asif
 from tabs._galleries import choices
@@ -59,8 +59,8 @@ def build(lab: Lab, image: PhotoInput, examples: Any) -> None:
             )
             picture, words, add, clear, mine = _own_anchor()
             with gr.Accordion("Options", open=False):
-                k = gr.Slider(1, MAX_K, asif.K, step=1, label="k: anchors kept on each side")
-                p = gr.Slider(0.5, 8, asif.P, step=0.1, label="p: how sharply the strongest count")
+                k = gr.Slider(1, ANCHORS, asif.DEFAULT_K, step=1, label="k: anchors kept on each side")
+                p = gr.Slider(0.5, 8, asif.DEFAULT_P, step=0.1, label="p: how sharply the strongest count")
                 leave_out = gr.Checkbox(True, label="If the picture is in the gallery, leave its own caption out")
                 model = model_picker(lab, asif.TASK.needs)
         with gr.Column(min_width=300):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,7 +20,7 @@ from core.models.family import CAPTIONER, EMBEDDED
 from core.results import Draft, Step
 from core.tasks import magic
 from tabs._downloads import write_file
-from tabs._jobs import downloaded, report
+from tabs._jobs import downloaded, report, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._values import lines, needed, rows, whole
@@ -71,12 +72,20 @@ def caption_magic(
     image = needed(image)
     yield from downloaded(lab, model, progress, _noted)
     yield from downloaded(lab, writer, progress, _noted)
-    began = time.monotonic()
-    written = None
-    for (draft,) in magic.decode(lab.models, model, [image], rule, writer):
-        written = Written(draft, rule)
-        words = report("Token", len(draft.steps), rule.length - 1, time.monotonic() - began)
-        yield only(Outputs, caption=draft.text, last=written, note=words)
+    began, stop = time.monotonic(), threading.Event()
+    written: Written | None = None
+
+    def noted(_: str = "") -> Outputs:
+        done, so_far = (len(written.draft.steps), written.draft.text) if written else (0, gr.skip())
+        return _noted(report("Token", done, rule.length - 1, time.monotonic() - began))._replace(caption=so_far)
+
+    drafts = magic.decode(lab.models, model, [image], rule, writer, stop)
+    try:
+        while found := (yield from stoppable(lambda *_: next(drafts, None), "Writing", progress, noted)):
+            written = Written(found[0], rule)
+            yield noted()._replace(last=written)
+    finally:
+        stop.set()  # where this generator is closed within a token, which its thread is still busy with
     assert written is not None
     yield Outputs(
         caption=written.draft.text,

@@ -87,7 +87,7 @@ def add_pictures(
 
     def add(on_step: OnStep, stop: threading.Event) -> AddReport:
         with tempfile.TemporaryDirectory() as folder:
-            captioned = captions_from(_unpacked(files, Path(folder)))
+            captioned = captions_from(_unpacked(files, Path(folder), stop))
             if not captioned:
                 raise UserError("There is no picture among these files.")
             return into.add(captioned, on_step, stop)
@@ -133,18 +133,20 @@ def delete_gallery(lab: Lab, name: str, mine: Gallery | None) -> View:
 def added(report: AddReport) -> str:
     """What became of the files, as Markdown."""
     said = [f"Added {len(report.added)}."]
+    if report.notes:
+        said += [*(f"- {as_text(name)}: {note}" for name, note in report.notes[:20]), ""]  # which ends the list
     if report.skipped:
         said.append(f"Left out {len(report.skipped)}:")
         said += [f"- {as_text(name)}: {reason}" for name, reason in report.skipped[:20]]
     return "\n".join(said)
 
 
-def _unpacked(files: Sequence[str], folder: Path) -> dict[Path, str]:
+def _unpacked(files: Sequence[str], folder: Path, stop: threading.Event) -> dict[Path, str]:
     """All files, those inside zips too, each with the name it came under."""
     found: dict[Path, str] = {}
     for number, file in enumerate(map(Path, files)):
         if file.suffix.lower() == ".zip":
-            found.update(unpack(file, folder / str(number)))
+            found.update(unpack(file, folder / str(number), stop=stop))
         else:
             found[file] = file.name
     return found

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from core import images
+from core import images, pixels
 from core.errors import Stopped, UserError
 from core.fifo import FifoSemaphore
 from tests.test_architecture import ROOT
@@ -80,26 +80,6 @@ def test_orientation_is_applied(photo):
     assert np.array_equal(np.asarray(read), np.asarray(photo.transpose(Image.Transpose.ROTATE_270)))
 
 
-@pytest.mark.parametrize(("mode", "file_format"), [("CMYK", "JPEG"), ("LA", "PNG"), ("P", "PNG"), ("L", "BMP"), ("1", "PNG"), ("RGBA", "WEBP")])  # fmt: skip
-def test_every_mode_becomes_rgb_of_like_brightness(mode, file_format):
-    grey = Image.new("RGB", (32, 32), (200, 200, 200))
-    read = images.read(encode(grey.convert(mode), file_format)).image
-    assert read.mode == "RGB"
-    assert np.asarray(read).mean() == pytest.approx(200, abs=60 if mode == "1" else 6)
-
-
-def test_sixteen_bits_are_scaled_not_clipped():
-    ramp = np.linspace(0, 65535, 64, dtype=np.uint16).reshape(8, 8)
-    read = np.asarray(images.read(encode(Image.fromarray(ramp), "PNG")).image)[..., 0].ravel()
-    assert read[32] == pytest.approx(129, abs=2)
-    assert read[-1] == 255
-
-
-def test_what_is_transparent_becomes_white():
-    hidden = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
-    assert np.asarray(images.read(encode(hidden, "PNG")).image).min() == 255
-
-
 def test_the_first_frame_of_an_animation_is_used_and_said(photo):
     second = Image.new("RGB", photo.size, "red")
     picture = images.read(encode(photo, "GIF", save_all=True, append_images=[second]))
@@ -146,31 +126,13 @@ def test_an_animation_cut_off_anywhere_gives_a_picture_or_a_plain_refusal(photo)
 @pytest.mark.parametrize(("mode", "file_format", "options"), [("RGB", "PNG", {}), ("RGB", "JPEG", {"quality": 95}), ("RGB", "JPEG", {"progressive": True}), ("P", "PNG", {}), ("P", "GIF", {}), ("L", "JPEG", {}), ("RGB", "WEBP", {}), ("CMYK", "JPEG", {})])  # fmt: skip
 def test_a_large_picture_is_scaled_down_and_its_size_is_told(mode, file_format, options, side, monkeypatch):
     monkeypatch.setattr(images, "KEPT_PIXELS", 200 * 200)
-    monkeypatch.setattr(images, "STRIP_PIXELS", 5_000)  # many strips
+    monkeypatch.setattr(pixels, "STRIP_PIXELS", 5_000)  # many strips
     large = Image.radial_gradient("L").resize((1000, 500)).convert(mode)
     picture = images.read(encode(large, file_format, **options), side)
     assert picture.size == images.original_size(picture.image) == (1000, 500)
     assert picture.image.size == ((282, 141) if side is None else (128, 64))
     expected = np.asarray(large.convert("RGB").resize(picture.image.size, Image.Resampling.LANCZOS), float)
     assert np.abs(np.asarray(picture.image, float) - expected).mean() < 4
-
-
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "I;16"])
-def test_strips_of_other_modes_fit_together(mode, monkeypatch):
-    monkeypatch.setattr(images, "KEPT_PIXELS", 100 * 100)
-    monkeypatch.setattr(images, "STRIP_PIXELS", 700)
-    if mode == "I;16":
-        ramp = np.linspace(0, 65535, 601 * 401).reshape(401, 601)
-        large, expected = Image.fromarray(ramp.astype(np.uint16)), ramp / 257
-    else:
-        shape = Image.linear_gradient("L").resize((601, 401))
-        large = Image.new(mode, (601, 401), "black")
-        large.putalpha(shape)
-        expected = 255 - np.asarray(shape, float)
-    small = images.read(encode(large, "PNG")).image
-    assert small.size == (122, 81)
-    wanted = np.asarray(Image.fromarray(expected.astype(np.float32)).resize(small.size, Image.Resampling.BOX))
-    assert np.abs(np.asarray(small, float)[..., 0] - wanted).max() < 8
 
 
 def test_what_is_small_enough_keeps_every_pixel(photo):
@@ -225,7 +187,7 @@ def room(monkeypatch):
 
 def test_as_many_are_decoded_at_once_as_there_is_room_for(room, photo, monkeypatch):
     raw, inside, most, go_on = encode(photo, "PNG"), [], [], threading.Event()
-    normalise = images._normalised
+    normalise = images.upright_rgb
 
     def slowly(image, target):
         inside.append(1)
@@ -234,7 +196,7 @@ def test_as_many_are_decoded_at_once_as_there_is_room_for(room, photo, monkeypat
         inside.pop()
         return normalise(image, target)
 
-    monkeypatch.setattr(images, "_normalised", slowly)
+    monkeypatch.setattr(images, "upright_rgb", slowly)
     threads = [threading.Thread(target=images.read, args=(raw,)) for _ in range(4)]
     for thread in threads:
         thread.start()

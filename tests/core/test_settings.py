@@ -97,6 +97,25 @@ def test_runs_are_kept_where_there_is_an_admin():
     assert started("--runs", "/here", "--host", "0.0.0.0") == Path("/here")
 
 
+@pytest.mark.parametrize(
+    ("env", "home"),
+    [
+        ({"XDG_CACHE_HOME": "/cache"}, "/cache/vlm-lab"),
+        ({"XDG_CACHE_HOME": ""}, "/home/me/.cache/vlm-lab"),
+        ({"XDG_CACHE_HOME": "relative"}, "/home/me/.cache/vlm-lab"),
+        ({}, "/home/me/.cache/vlm-lab"),
+    ],
+)
+def test_all_that_is_kept_by_default_lies_in_the_users_cache(env, home, monkeypatch):
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/me"))
+    settings = Settings.from_args([], env=env)
+    assert (settings.galleries, settings.pictures) == (f"{home}/galleries", f"{home}/galleries/pictures")
+    assert settings.runs == Path(home, "runs")
+    remote = Settings.from_args(["--galleries", "s3://bucket/place"], env=env)
+    assert (remote.galleries, remote.pictures) == ("s3://bucket/place", f"{home}/pictures")
+    assert Settings.from_args(["--galleries", "/here"], env=env).pictures == "/here/pictures"
+
+
 def test_visitors_are_told_apart_behind_the_proxy_of_a_space_and_nowhere_else_by_default():
     assert Settings.from_args([], env={}).trust_proxy == ""
     assert Settings.from_args(["--host", "0.0.0.0"], env={}).trust_proxy == ""

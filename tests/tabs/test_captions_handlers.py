@@ -12,6 +12,7 @@ import pytest
 from core import images
 from core.assets import EXAMPLES_FOLDER
 from core.errors import UserError
+from core.results import Draft
 from core.tasks import magic
 from tabs.captions import asif_handlers, compare_handlers, magic_handlers
 from tests.tabs.conftest import last, photo
@@ -100,9 +101,10 @@ def test_asif_refuses(lab, kitten, changes, message):
 
 @pytest.fixture(scope="module")
 def written(lab):
-    return list(
-        magic_handlers.caption_magic(lab, photo("kitten-yarn-ball.jpg", FRAMES), 5, 0.1, 2, 6, scale=0, recall=0)
-    )
+    """The outputs after each token, and the last: between them, a token that takes long is reported."""
+    image = photo("kitten-yarn-ball.jpg", FRAMES)
+    given = magic_handlers.caption_magic(lab, image, 5, 0.1, 2, 6, scale=0, recall=0)
+    return [outputs for outputs in given if outputs.last != gr.skip()]
 
 
 def test_a_caption_grows_and_says_how_far_it_is(written):
@@ -125,6 +127,24 @@ def test_a_caption_that_was_stopped_is_shown_as_far_as_it_goes(lab, written):
     assert given.note == "Stopped."
     assert given.caption == given.last == gr.skip()
     assert magic_handlers.stopped(lab, None) == magic_handlers.only(magic_handlers.Outputs)
+
+
+def test_closing_it_within_a_token_stops_it(lab, kitten, monkeypatch):
+    """Which is what Gradio does when a visitor presses Stop or closes the page."""
+    heard = threading.Event()
+
+    def decode(models, scorer, pictures, rule, writer, stop):
+        yield [Draft("a cat", (0, 1), ())]
+        heard.set() if stop.wait(20) else None
+
+    monkeypatch.setattr(magic_handlers.magic, "decode", decode)
+    steps = magic_handlers.caption_magic(lab, kitten, max_length=6)
+    while next(steps).last == gr.skip():
+        pass
+    meanwhile = next(steps)
+    assert (meanwhile.caption, meanwhile.note.split(",")[0]) == ("a cat", "Token: 0 of 5")
+    steps.close()
+    assert heard.wait(20)
 
 
 def test_any_step_is_opened(lab, written, monkeypatch):

@@ -147,6 +147,22 @@ def test_an_upload_can_be_stopped(lab, tmp_path, monkeypatch):
         pass
 
 
+def test_unpacking_can_be_stopped(lab, tmp_path, monkeypatch):
+    heard = threading.Event()
+
+    def unpack(archive, into, stop):
+        heard.set() if stop.wait(20) else None
+        return {}
+
+    monkeypatch.setattr(own_gallery, "unpack", unpack)
+    steps = own_gallery.add_pictures(lab, [a_zip(tmp_path, "a.jpg")], "embedded", None)
+    mine = next(steps).mine
+    next(steps)
+    steps.close()
+    assert heard.wait(20)
+    assert len(mine) == 0
+
+
 def test_a_gallery_is_kept_and_deleted(keeping, mine):
     kept = own_gallery.keep_gallery(keeping, EVIL, mine)
     name = r"\<img src\=http\:\/\/evil\.example\/x\> \!\[x\]\(http\:\/\/evil\.example\/y\) \`\*"
@@ -162,6 +178,12 @@ def test_names_that_the_lab_uses_are_refused(keeping, mine, name):
     with pytest.raises(UserError, match="Choose another name"):
         own_gallery.keep_gallery(keeping, name, mine)
     assert keeping.store.names() == []
+
+
+def test_what_the_owner_of_a_picture_should_know_is_said():
+    report = AddReport(notes=[("a_b.gif", "Only the first of 3 frames is used.")], skipped=[("c", "why")])
+    said = "Added 0.\n- a\\_b\\.gif: Only the first of 3 frames is used.\n\nLeft out 1:\n- c: why"
+    assert own_gallery.added(report) == said
 
 
 def test_nothing_in_the_name_of_a_file_is_markup():

@@ -48,7 +48,7 @@ def test_every_part_of_the_answer(client):
     assert "torch.sigmoid" in code
 
 
-def test_a_published_model_answers_through_the_same_door(client):
+def test_a_published_model_answers_at_the_same_endpoint(client):
     answer, *_, anchors, _code = client.predict(
         CAT, "cat, dog", scoring="cosine", model="openai/clip-vit-base-patch32", api_name="/classify"
     )

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import json
-import shutil
 import threading
 
 import numpy as np
@@ -9,11 +7,8 @@ import pytest
 from PIL import Image
 
 from core import images
-from core.data.bundled import bundled, fingerprint
 from core.data.galleries import Gallery
-from core.data.uploads import captions_from
 from core.errors import Stopped, UserError
-from recipes.gallery_vectors import freeze
 from tests.core.data.gallery_fakes import CountingModels, colour_files
 
 
@@ -44,6 +39,14 @@ def test_add_copies_small_jpegs_and_skips_bad_files_with_reasons(tmp_path):
             assert (copy.format, copy.size) == ("JPEG", (1024, 512))
         assert item.path.endswith(f"{item.id}.jpg")
     assert len(list(gallery.folder.iterdir())) == 2
+
+
+def test_what_the_owner_of_a_picture_should_know_is_reported(tmp_path):
+    frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue", "green")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    report = Gallery("mine").add([(tmp_path / "moving.gif", ""), *colour_files(tmp_path, 1)])
+    assert report.notes == [("moving.gif", "Only the first of 3 frames is used.")]
+    assert (len(report.added), report.skipped) == (2, [])
 
 
 def test_ids_come_from_pixels_not_from_the_file(tmp_path):
@@ -189,110 +192,3 @@ def test_a_full_gallery_takes_no_more(gallery, tmp_path, monkeypatch):
     report = gallery.add(colour_files(tmp_path / "more", 3, first=5))
     assert len(report.added) == 1
     assert [name for name, reason in report.skipped if "full" in reason] == ["p6.png", "p7.png"]
-
-
-@pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("captions.csv", "\ufefffile,caption,source\np1.png,\"one, quoted\",x\nfolder/P2.PNG,zwei ü,y\nnone.png,z,\n"),
-        ("metadata.csv", "text,file_name\n\"one, quoted\",p1.png\nzwei ü,p2.png\n"),
-        ("metadata.jsonl", '{"file_name": "p1.png", "text": "one, quoted"}\n\n{"file_name": "p2.png", "caption": "zwei ü"}'),
-    ],
-)  # fmt: skip
-def test_captions_are_matched_by_file_name(tmp_path, name, content):
-    files = [path for path, _ in colour_files(tmp_path, 3)]
-    (tmp_path / name).write_text(content, encoding="utf-8")
-    assert captions_from([*files, tmp_path / name]) == [(files[0], ""), (files[1], "one, quoted"), (files[2], "zwei ü")]
-
-
-def test_captions_follow_original_names_and_ambiguous_ones_are_dropped(tmp_path):
-    (tmp_path / "9").write_text("file,caption\nx.jpg,one\ny.jpg,two\ny.jpg,three\n")
-    files = {tmp_path / "1": "x.jpg", tmp_path / "2": "y.jpg", tmp_path / "9": "captions.csv"}
-    assert captions_from(files) == [(tmp_path / "1", "one"), (tmp_path / "2", "")]
-
-
-@pytest.mark.parametrize("content", ["a,b\n1,2\n", "file,caption\n" + "x" * 200_000 + ",y\n"])
-def test_an_unreadable_caption_file_is_refused(tmp_path, content):
-    (tmp_path / "captions.csv").write_text(content)
-    with pytest.raises(UserError, match=r"captions\.csv"):
-        captions_from([tmp_path / "captions.csv"])
-
-
-@pytest.mark.parametrize("content", ["{", "[1]", "3", "[" * 100_000])
-def test_a_broken_jsonl_is_refused(tmp_path, content):
-    (tmp_path / "metadata.jsonl").write_text(content)
-    with pytest.raises(UserError, match=r"metadata\.jsonl"):
-        captions_from([tmp_path / "metadata.jsonl"])
-
-
-@pytest.fixture
-def assets(tmp_path):
-    folder = tmp_path / "assets"
-    lines = ["file,caption,source"]
-    for path, caption in colour_files(folder / "pictures", 4):
-        lines.append(f"{path.name},{'' if path.stem == 'p2' else caption},somewhere")
-    (folder / "captions.csv").write_text("\n".join(lines))
-    return folder
-
-
-def test_the_bundled_gallery_is_read_only(assets, tmp_path):
-    gallery = bundled(assets)
-    assert [item.id for item in gallery.items] == ["p0", "p1", "p2", "p3"]
-    with pytest.raises(UserError, match="cannot be changed"):
-        gallery.add(colour_files(tmp_path / "more", 1))
-    with pytest.raises(UserError, match="cannot be changed"):
-        gallery.remove(["p0"])
-    assert len(list((assets / "pictures").iterdir())) == 4
-
-
-def test_frozen_vectors_answer_at_once(assets):
-    models = CountingModels()
-    freeze(models, assets)
-    assert (models.pictures, models.texts) == (4, 3)
-    gallery = bundled(assets)
-    vectors, (indices, captions) = gallery.vectors(models, "embedded"), gallery.caption_vectors(models, "embedded")
-    assert (models.pictures, models.texts) == (4, 3)
-    assert indices == [0, 1, 3]
-    assert vectors.dtype == captions.dtype == np.float32
-    fresh = models.embed_images("embedded", [images.read(item.path).image for item in gallery.items])
-    np.testing.assert_allclose(vectors, fresh, atol=1e-3)
-    gallery.vectors(models, "other")
-    assert models.pictures == 12
-
-
-@pytest.mark.parametrize("change", ["captions", "order", "missing picture", "damaged", "rows"])
-def test_frozen_vectors_of_another_gallery_are_not_used(assets, change):
-    from safetensors.numpy import load_file, save_file
-
-    path = freeze(CountingModels(), assets)
-    listed = assets / "captions.csv"
-    lines = listed.read_text().splitlines()
-    facts = {
-        "ids": json.dumps(["p0", "p1", "p2", "p3"]),
-        "caption_ids": json.dumps(["p0", "p1", "p3"]),
-        "fingerprint": fingerprint(assets),
-    }
-    if change == "captions":
-        listed.write_text("\n".join(lines).replace("colour a0", "color a0"))
-    elif change == "order":
-        save_file(load_file(path), path, {**facts, "ids": json.dumps(["p1", "p0", "p2", "p3"])})
-    elif change == "missing picture":
-        (assets / "pictures" / "p3.png").unlink()
-    elif change == "damaged":
-        path.write_bytes(path.read_bytes()[:50])
-    else:
-        rows = load_file(path)
-        save_file({**rows, "image": rows["image"][:3]}, path, facts)
-    models, gallery = CountingModels(), bundled(assets)
-    assert len(gallery.vectors(models, "embedded")) == len(gallery)
-    assert models.pictures == len(gallery)
-
-
-def test_keeping_a_copy_of_the_assets_leaves_frozen_vectors_valid(assets, tmp_path):
-    """Only what was listed counts: neither the place nor the line ends of a checkout."""
-    freeze(CountingModels(), assets)
-    moved = shutil.copytree(assets, tmp_path / "elsewhere")
-    (moved / "captions.csv").write_bytes((assets / "captions.csv").read_bytes().replace(b"\n", b"\r\n"))
-    models = CountingModels()
-    bundled(moved).vectors(models, "embedded")
-    assert models.pictures == 0

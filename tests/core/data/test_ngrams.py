@@ -7,13 +7,13 @@ from collections import Counter
 import numpy as np
 
 from core.data import bank
-from core.data.ngrams import LONGEST, DocumentFrequencies, grams
+from core.data.ngrams import MAX_N, DocumentFrequencies, grams
 
 
 def plainly(captions):
     counts = Counter()
     for caption in captions:
-        counts.update({gram for n in range(1, LONGEST + 1) for gram in grams(caption, n)})
+        counts.update({gram for n in range(1, MAX_N + 1) for gram in grams(caption, n)})
     return counts
 
 

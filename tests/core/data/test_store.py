@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,57 +14,11 @@ import pytest
 
 from core.data.galleries import Gallery
 from core.data.store import Store
-from core.errors import Stopped, UserError
+from core.errors import UserError
+from tests.core.data.conftest import BUCKET, facts
 from tests.core.data.gallery_fakes import CountingModels, colour_files
 
 pytest.importorskip("lancedb")
-BUCKET = "vlm-lab-test"
-
-
-@pytest.fixture(scope="module")
-def s3():
-    """(endpoint options, a plain client) of an S3 server on this machine."""
-    server = pytest.importorskip("moto.server").ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    import boto3
-
-    server.start()
-    host, port = server.get_host_and_port()
-    secret = {"aws_access_key_id": "AKIAFAKE", "aws_secret_access_key": "very-secret"}
-    client = boto3.client("s3", endpoint_url=f"http://{host}:{port}", region_name="us-east-1", **secret)
-    client.create_bucket(Bucket=BUCKET)
-    options = {"aws_endpoint": f"http://{host}:{port}", "allow_http": "true", "aws_region": "us-east-1", **secret}
-    yield options, client
-    server.stop()
-
-
-@pytest.fixture(params=["folder", "s3"])
-def place(request, tmp_path):
-    """Arguments of a Store: a folder, or an address of the S3 server."""
-    if request.param == "folder":
-        return {"place": str(tmp_path / "store"), "pictures": tmp_path / "pictures"}
-    options, _ = request.getfixturevalue("s3")
-    return {
-        "place": f"s3://{BUCKET}/{tmp_path.name}",
-        "pictures": tmp_path / "pictures",
-        "storage_options": options,
-    }
-
-
-@pytest.fixture
-def local(tmp_path):
-    return {"place": str(tmp_path / "store"), "pictures": tmp_path / "pictures"}
-
-
-@pytest.fixture
-def gallery(tmp_path):
-    made = Gallery("visit")
-    made.add(colour_files(tmp_path / "in", 5))
-    return made
-
-
-def facts(gallery):
-    return [(item.id, item.caption) for item in gallery.items]
 
 
 def test_kept_here_read_there(place, gallery):
@@ -84,36 +39,6 @@ def test_kept_here_read_there(place, gallery):
         assert os.path.getsize(item.path) > 0
 
 
-def test_changes_stay(place, gallery, tmp_path):
-    models = CountingModels()
-    kept = Store(**place).keep(gallery, "a")
-    kept.vectors(models, "m")
-    kept.caption_vectors(models, "m")
-    gone = kept.items[1]
-    kept.remove([gone.id])
-    report = kept.add([(gallery.items[0].path, ""), *colour_files(tmp_path / "more", 2, first=5)])
-    assert len(report.added) >= 2
-    kept.vectors(models, "m")
-    seen = models.pictures
-    again = Store(**place).open("a")
-    assert facts(again) == facts(kept)
-    assert gone.id not in [item.id for item in again.items]
-    assert not os.path.exists(gone.path)
-    np.testing.assert_array_equal(again.vectors(models, "m"), kept.vectors(models, "m"))
-    assert models.pictures == seen
-    texts = models.texts
-    assert again.caption_vectors(models, "m")[0] == [i for i, item in enumerate(again.items) if item.caption]
-    assert models.texts - texts == 2  # of the two new ones only
-    assert gone.id not in store_rows(again)
-
-
-def store_rows(kept):
-    """All ids in the gallery's tables of vectors."""
-    names = [name for name in kept._store.tables(kept.key) if name != kept.key]
-    assert names
-    return {row for name in names for row in kept._store.table(name).to_arrow()["id"].to_pylist()}
-
-
 def test_the_bucket_holds_rows_and_no_picture(s3, place, gallery):
     if "storage_options" not in place:
         pytest.skip("of the S3 store only")
@@ -123,22 +48,6 @@ def test_the_bucket_holds_rows_and_no_picture(s3, place, gallery):
     assert any(gallery.items[0].id.encode() in body for body in data)
     assert not any(b"JFIF" in body for body in data)
     assert not os.path.exists("s3:")
-
-
-def test_appends_of_another_process_are_seen(place, gallery, tmp_path):
-    models = CountingModels()
-    mine = Store(**place).keep(gallery, "a")
-    theirs = Store(**place).open("a")
-    mine.vectors(models, "m")
-    theirs.add(colour_files(tmp_path / "more", 2, first=5))
-    theirs.vectors(models, "m")
-    assert models.pictures == 7
-    assert len(mine) == 5
-    assert mine.refresh()
-    assert not mine.refresh()
-    assert facts(mine) == facts(theirs)
-    assert len(mine.vectors(models, "m")) == 7
-    assert models.pictures == 7  # the vectors came from the store too
 
 
 def test_names(local, gallery, tmp_path):
@@ -168,7 +77,7 @@ def test_delete_removes_everything_of_one_gallery(place, gallery):
     doomed = store.open("a")
     store.delete("a")
     assert store.names() == ["b"]
-    assert store.tables(doomed.key) == []
+    assert store.tables.names(doomed.key) == []
     assert [path.name for path in place["pictures"].iterdir()] == [kept.key]
     with pytest.raises(UserError):
         store.open("a")
@@ -202,31 +111,12 @@ def test_one_of_many_gets_a_name(local, gallery):
     assert [path.name for path in local["pictures"].iterdir()] == won
 
 
-def test_a_stopped_run_is_kept(local, tmp_path):
-    gallery, models, stop = Gallery("visit"), CountingModels(), threading.Event()
-    gallery.add(colour_files(tmp_path / "in", 40))
-    kept = Store(**local).keep(gallery, "a")
-    with pytest.raises(Stopped):
-        kept.vectors(models, "m", lambda done, _: done == 20 and stop.set(), stop)
-    Store(**local).open("a").vectors(models, "m")
-    assert models.pictures == 40
-
-
-def test_rows_of_a_foreign_hand_stay_inside(local, gallery):
-    store = Store(**local)
-    kept = store.keep(gallery, "a")
-    store.table(kept.key).add([{"id": "evil", "path": "../../../etc/passwd", "caption": "", "position": 0}])
-    store.catalogue().add([{"name": "evil", "key": "../..", "created": 0.0}])
-    assert kept.refresh()
-    assert kept.items[0].path == str(kept.folder / "passwd")
-    assert store.names() == ["a"]
-
-
 CHILD = """
 import sys, time
 from pathlib import Path
 from core.data import galleries
 from core.data.store import Store
+from tests.core.data.conftest import BUCKET, facts
 from tests.core.data.gallery_fakes import CountingModels
 
 galleries.SAVE_EVERY = 16
@@ -272,11 +162,34 @@ def test_a_keep_that_fails_leaves_nothing(local, gallery, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         store.keep(gallery, "a")
     assert list(local["pictures"].iterdir()) == []
-    assert store.tables("gallery") == []
+    assert store.tables.names("gallery") == []
+
+
+def test_why_something_was_not_removed_or_tidied_is_logged(local, gallery, monkeypatch, caplog):
+    def fail(*_):
+        raise OSError(28, "No space left on device", "/secret/place")
+
+    caplog.set_level(logging.INFO, "core.data")
+    store = Store(**local)
+    table = store.keep(gallery, "a")._tables
+    monkeypatch.setattr(table, "drop", fail)
+    monkeypatch.setattr(Store, "_claim", fail)
+    with pytest.raises(UserError, match="cannot be reached"):
+        store.keep(gallery, "b")
+    kept = store.open("a")
+    kept.vectors(CountingModels(), "m")
+    kept._dirty = {"gallery_x"}
+    kept._tidy()
+    assert [record.getMessage() for record in caplog.records] == [
+        "the place of kept galleries failed: OSError 28",
+        "what was written of a gallery could not be removed: OSError 28",
+        "a table of a kept gallery was not tidied: ValueError",
+    ]
 
 
 @pytest.mark.parametrize("where", ["file", "no server", "no bucket", "wrong scheme"])
-def test_an_unreachable_place_is_told_plainly(tmp_path, where, s3, gallery):
+def test_an_unreachable_place_is_told_plainly(tmp_path, where, s3, gallery, caplog):
+    """The log says what kind of error it was; neither holds addresses or keys."""
     (tmp_path / "file").write_text("")
     options = s3[0]
     if where == "no server":
@@ -287,5 +200,7 @@ def test_an_unreachable_place_is_told_plainly(tmp_path, where, s3, gallery):
         Store(place, tmp_path / "pictures", options).keep(gallery, "a")
     assert time.monotonic() - began < 15
     assert caught.value.__suppress_context__
-    text = str(caught.value)
+    kept_in_log = [record.getMessage() for record in caplog.records if record.name.startswith("core.data")]
+    assert any(re.search(r"the place of kept galleries failed: \w+Error", message) for message in kept_in_log)
+    text = "\n".join([str(caught.value), *kept_in_log])
     assert not any(secret in text for secret in ("AKIAFAKE", "very-secret", "127.0.0.1", str(tmp_path)))

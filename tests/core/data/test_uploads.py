@@ -4,6 +4,7 @@ import io
 import os
 import stat
 import struct
+import threading
 import time
 import tracemalloc
 import zipfile
@@ -13,8 +14,9 @@ from PIL import Image
 
 from core import images
 from core.data.galleries import Gallery
-from core.data.uploads import MAX_ENTRIES, captions_from, unpack
-from core.errors import UserError
+from core.data.uploads import MAX_ENTRIES, UNPACKED_AT_ONCE, captions_from, unpack
+from core.errors import Stopped, UserError
+from tests.core.data.gallery_fakes import colour_files
 
 
 def png(colour="red"):
@@ -145,7 +147,8 @@ def test_one_entry_too_many_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["text", "empty", "cut", "flipped", "missing"])
-def test_a_damaged_archive_is_refused(tmp_path, damage):
+def test_a_damaged_archive_is_refused_and_the_log_says_why(tmp_path, damage, caplog):
+    caplog.set_level("INFO", "core.data.uploads")
     path = make(tmp_path / "a.zip", [("ok.png", png()), ("more.png", os.urandom(5_000))])
     data = path.read_bytes()
     flipped = bytearray(data)
@@ -155,9 +158,36 @@ def test_a_damaged_archive_is_refused(tmp_path, damage):
     else:
         path.write_bytes({"text": b"hello", "empty": b"", "cut": data[:3_000], "flipped": bytes(flipped)}[damage])
     refused(path, tmp_path, "damaged" if damage != "missing" else "gone")
+    (record,) = caplog.records
+    assert isinstance(record.exc_info[1], FileNotFoundError if damage == "missing" else zipfile.BadZipFile)
 
 
-def test_an_oversized_picture_is_left_to_the_door_of_pictures(tmp_path, monkeypatch):
+class StopAtLook(threading.Event):
+    """Is set from the n-th time on that somebody looks."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.left = n
+
+    def is_set(self):
+        self.left -= 1
+        return self.left <= 0
+
+
+@pytest.mark.parametrize("sizes", [[10 * UNPACKED_AT_ONCE], [UNPACKED_AT_ONCE] * 10, [0] * 10])
+def test_unpacking_stops_between_two_parts_and_leaves_nothing(tmp_path, sizes, monkeypatch):
+    """Within a file and between two, however small they are."""
+    reads, read = [], zipfile.ZipExtFile.read
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", lambda file, n=-1: reads.append(n) or read(file, n))
+    archive = make(tmp_path / "a.zip", [(f"{n}.png", os.urandom(size)) for n, size in enumerate(sizes)])
+    with pytest.raises(Stopped):
+        unpack(archive, tmp_path / "into", stop=StopAtLook(4))
+    assert len(reads) <= 4
+    assert list((tmp_path / "into").iterdir()) == []
+    assert len(unpack(archive, tmp_path / "into", stop=threading.Event())) == len(sizes)
+
+
+def test_an_oversized_picture_is_refused_only_when_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr("core.data.uploads.MAX_BYTES", 10_000)
     monkeypatch.setattr("core.images.MAX_BYTES", 10_000)
     files = unpack(make(tmp_path / "a.zip", [("big.png", os.urandom(50_000))]), tmp_path / "into")
@@ -165,3 +195,40 @@ def test_an_oversized_picture_is_left_to_the_door_of_pictures(tmp_path, monkeypa
     assert path.stat().st_size == 10_001
     with pytest.raises(UserError, match="larger than"):
         images.read(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("captions.csv", "\ufefffile,caption,source\np1.png,\"one, quoted\",x\nfolder/P2.PNG,zwei ü,y\nnone.png,z,\n"),
+        ("metadata.csv", "text,file_name\n\"one, quoted\",p1.png\nzwei ü,p2.png\n"),
+        ("metadata.jsonl", '{"file_name": "p1.png", "text": "one, quoted"}\n\n{"file_name": "p2.png", "caption": "zwei ü"}'),
+    ],
+)  # fmt: skip
+def test_captions_are_matched_by_file_name(tmp_path, name, content):
+    files = [path for path, _ in colour_files(tmp_path, 3)]
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    assert captions_from([*files, tmp_path / name]) == [(files[0], ""), (files[1], "one, quoted"), (files[2], "zwei ü")]
+
+
+def test_captions_follow_original_names_and_ambiguous_ones_are_dropped(tmp_path):
+    (tmp_path / "9").write_text("file,caption\nx.jpg,one\ny.jpg,two\ny.jpg,three\n")
+    files = {tmp_path / "1": "x.jpg", tmp_path / "2": "y.jpg", tmp_path / "9": "captions.csv"}
+    assert captions_from(files) == [(tmp_path / "1", "one"), (tmp_path / "2", "")]
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n", "file,caption\n" + "x" * 200_000 + ",y\n"])
+def test_an_unreadable_caption_file_is_refused(tmp_path, content):
+    (tmp_path / "captions.csv").write_text(content)
+    with pytest.raises(UserError, match=r"captions\.csv"):
+        captions_from([tmp_path / "captions.csv"])
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", "3", "[" * 100_000])
+def test_a_broken_jsonl_is_refused_and_the_log_says_why(tmp_path, content, caplog):
+    caplog.set_level("INFO", "core.data.uploads")
+    (tmp_path / "metadata.jsonl").write_text(content)
+    with pytest.raises(UserError, match=r"metadata\.jsonl"):
+        captions_from([tmp_path / "metadata.jsonl"])
+    assert [record.getMessage() for record in caplog.records] == ["a list of captions could not be read"]
+    assert isinstance(caplog.records[0].exc_info[1], (ValueError, TypeError, RecursionError))

@@ -120,7 +120,7 @@ def test_blocks_of_captions_give_what_all_at_once_give(monkeypatch, removed):
     shipped, picture = bank.shipped(), np.random.default_rng(0).random(1000)
     sharpen = asif.Sharpening(60, 2.5, np.array(removed, np.intp))
     blocked = sharpen.bank_scores(shipped, picture)
-    monkeypatch.setattr("core.tasks._sharpening.BLOCK", len(shipped))
+    monkeypatch.setattr("core.tasks._sharpening.CAPTIONS_AT_ONCE", len(shipped))
     np.testing.assert_allclose(blocked, sharpen.bank_scores(shipped, picture), rtol=1e-6)
     stop = threading.Event()
     stop.set()

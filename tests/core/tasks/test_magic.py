@@ -2,6 +2,8 @@
 
 """MaGiC against a plain, slow reading of its rule: no cache, no batch, every candidate a pass of its own."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
@@ -9,7 +11,7 @@ import transformers
 from PIL import Image
 
 from core.data.bundled import bundled
-from core.errors import UserError
+from core.errors import Stopped, UserError
 from core.models.family import CAPTIONER
 from core.tasks import magic
 
@@ -123,6 +125,32 @@ def test_the_device_is_free_between_parts_of_a_token(models, fifty, monkeypatch)
     parts = magic.caption(models, SCORER, fifty[:6], rule, WRITER)
     assert [draft.tokens for draft in parts] == [draft.tokens for draft in together]
     assert max(asked) == 2
+
+
+@pytest.mark.parametrize(("at", "then"), [("propose", []), ("embed_continuations", ["propose"])])
+def test_a_stop_is_heard_within_a_token(models, fifty, monkeypatch, at, then):
+    """Whichever of the two models is at work on the first of three parts: the other does not begin, nor does the second."""
+    stop, worked = threading.Event(), []
+
+    def noted(method, work):
+        def run(*args):
+            worked.append(method)
+            if method == at:
+                stop.set()
+            return work(*args)
+
+        return run
+
+    call = models.call
+    propose = noted("propose", call)
+    monkeypatch.setattr(
+        models, "call", lambda name, method, *args: (propose if method == "propose" else call)(name, method, *args)
+    )
+    monkeypatch.setattr(models, "embed_continuations", noted("embed_continuations", models.embed_continuations))
+    monkeypatch.setattr(magic, "CANDIDATES", 10)
+    with pytest.raises(Stopped):
+        magic.caption(models, SCORER, fifty[:6], magic.Rule(k=5, length=5), WRITER, stop)
+    assert worked == [*then, at]
 
 
 @pytest.mark.parametrize("wrong", [{"k": 0}, {"k": 101}, {"length": 1}, {"alpha": 1.1}, {"beta": -1}, {"scale": 0}])
