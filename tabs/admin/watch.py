@@ -1,49 +1,54 @@
+<<<<<<< HEAD
 # SPDX-License-Identifier: Apache-2.0
 
 """The half of the admin page that watches: curves of several runs, what they say of the same pictures, and what to do with them."""
+=======
+"""The half of the admin page that watches runs, as it is laid out and bound: curves of several runs, what they predict of the same
+pictures, and what can be done with them."""
+>>>>>>> refs/heads/wip-training
 
 from __future__ import annotations
 
-import html
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 
+<<<<<<< HEAD
 from core import images
+=======
+>>>>>>> refs/heads/wip-training
 from core.errors import UserError
-from core.explain import curves
-from core.training import find_objective
-from core.training.data.example import Example
-from core.training.run_folder import RUNNING
-from core.training.supervisor.listing import Run
-from core.training.supervisor.runs import Runs
-from tabs._downloads import write_file
-from tabs._lab import Lab
-from tabs.admin.start import SIDE, Start, told
+from tabs._lab import Lab, bind
+from tabs.admin import reports
+from tabs.admin.start import StartPanel
+from tabs.admin.starting import runs_of
+from tabs.admin.watching import (
+    Shown,
+    cancel_run,
+    delete_run,
+    download_model,
+    list_choices,
+    no_choice,
+    push_model,
+    refresh,
+    resume_run,
+    show_pictures,
+    show_run,
+)
 from web.errors import translate_errors
+from web.inputs import AnyDropdown
 
-EVERY = 2.0  # seconds between two looks at runs
-LISTED = ["name", "state", "figure", "updates", "objective", "data"]
-SAID = ["#", "it is", "before", "after"]
-UNITS = ("step", "epoch", "loss", "grad_norm", "learning_rate", "examples_per_second", "seconds_left", "memory_mb")
-STATES = {
-    "running": "training",
-    "finished": "finished",
-    "cancelled": "cancelled; what it had learned was kept",
-    "failed": "failed",
-    "interrupted": "interrupted; it can be resumed",
-}
+EVERY_S = 2.0  # seconds between two refreshes
+PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
-def build(lab: Lab, start: Start, tabs: gr.Tabs) -> None:
-    runs = lab.runs
-    assert runs is not None
-    listed = gr.Dataframe(_listed(runs), label="Runs, newest first", headers=LISTED, interactive=False, wrap=True)
+def build(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> None:
+    table, choices = _first_list(lab)
+    listed = gr.Dataframe(table, label="Runs, newest first", headers=reports.LIST_HEADER, interactive=False, wrap=True)
     with gr.Row():
         with gr.Column(min_width=300):
-            chosen = gr.Dropdown(_choices(runs), value=None, label="Run")
+            chosen = AnyDropdown(choices, value=None, label="Run")
             status = gr.Markdown()
             with gr.Row():
                 cancel = gr.Button("Cancel, keep what it has")
@@ -51,45 +56,67 @@ def build(lab: Lab, start: Start, tabs: gr.Tabs) -> None:
             with gr.Row():
                 clone = gr.Button("Clone: other settings")
                 delete = gr.Button("Delete", variant="stop")
-            download = gr.DownloadButton("Download the model as a zip")
-            with gr.Accordion("Push to the hub", open=False):
-                repo = gr.Textbox(
-                    label="Repository", placeholder="me/my-model", info="Needs HF_TOKEN where the lab runs"
-                )
-                push = gr.Button("Push")
-                pushed = gr.Markdown()
+            _give_away(lab, chosen)
         with gr.Column(min_width=320):
-            others = gr.Dropdown(_choices(runs), multiselect=True, label="Compare with")
+            others = gr.Dropdown(choices, multiselect=True, label="Compare with")
             plot = gr.Plot(label="Curves", show_label=False)
-            differing = gr.Markdown()
-    said = gr.Dataframe(
+            differences = gr.Markdown()
+    predictions = gr.Dataframe(
         label="The same held-out examples, before and after",
-        headers=SAID,
+        headers=reports.PREDICTIONS_HEADER,
         column_widths=["10%", "30%", "30%", "30%"],
         interactive=False,
         wrap=True,
     )
     with gr.Accordion("Pictures of these examples", open=False):
-        pictures = gr.Gallery(show_label=False, columns=6, height="auto", format="jpeg", elem_classes="told")
+        pictures = gr.Gallery(show_label=False, columns=6, height="auto", format="jpeg", elem_classes="long-captions")
     with gr.Accordion("The log", open=False):
         log = gr.Textbox(show_label=False, lines=12, max_lines=12, interactive=False)
-    timer = gr.Timer(EVERY)
+    state, shown = gr.State(""), list(Shown(status, plot, differences, predictions, log))
 
-    @translate_errors
-    def watched(id: str | None, others: list[str]) -> tuple[Any, ...]:
+    show = bind(lab, show_run)
+    gr.Timer(EVERY_S).tick(
+        bind(lab, refresh), [chosen, others, state], [listed, state, *shown], show_progress="hidden", **PRIVATE
+    )
+    gr.on([chosen.change, others.change], show, [chosen, others], shown, **PRIVATE)
+    chosen.change(bind(lab, show_pictures), chosen, pictures, **PRIVATE)
+    start.started.change(bind(lab, list_choices), start.started, [chosen, others], **PRIVATE)
+    gr.on(None, bind(lab, list_choices), chosen, [chosen, others], **PRIVATE)  # when the page opens
+    for button, handler in ((cancel, cancel_run), (resume, resume_run)):
+        button.click(bind(lab, handler), chosen, None, **PRIVATE).success(show, [chosen, others], shown, **PRIVATE)
+    deleting = delete.click(bind(lab, delete_run), chosen, None, **PRIVATE)
+    deleting.success(bind(lab, no_choice), None, [chosen, others], **PRIVATE)
+    filled = [tabs, *start.objective.components, start.source, start.base]
+    clone.click(_clone(lab, start, tabs), chosen, filled, **PRIVATE)
+
+
+def _first_list(lab: Lab) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
+    """The lab starts even where the place of runs cannot be used; the timer's word says so."""
+    try:
+        return reports.run_list(runs_of(lab)), reports.run_choices(runs_of(lab))
+    except UserError:
+        return None, []
+
+
+def _give_away(lab: Lab, chosen: gr.Dropdown) -> None:
+    download = gr.DownloadButton("Download the model as a zip")
+    with gr.Accordion("Push to the hub", open=False):
+        repo = gr.Textbox(label="Repository", placeholder="me/my-model", info="Needs HF_TOKEN where the lab runs")
+        push = gr.Button("Push")
+        pushed = gr.Markdown()
+    download.click(bind(lab, download_model), chosen, download, **PRIVATE)
+    push.click(bind(lab, push_model), [chosen, repo], pushed, **PRIVATE)
+
+
+def _clone(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> Callable[..., Any]:
+    """It fills the components of the other half, which are known here only."""
+
+    def clone_run(id: str | None) -> dict[Any, Any]:
         if not id:
-            return "", None, "", {"headers": SAID, "data": []}, ""
-        run, folder = runs.get(id), runs.folder(id)
-        together = runs.compare([id, *(other for other in others or [] if other != id)])
-        named = {f"{one['name']} · {one['id'][-4:]}": one["metrics"] for one in together}
-        return (
-            _status(run, folder.metrics()),
-            curves.figure(named, _figures(run, folder.metrics())),
-            _differing(together),
-            {"headers": SAID, "data": _said(folder.predictions(), run.objective)},
-            runs.log(id),
-        )
+            raise UserError("Choose a run first.")
+        return {tabs: gr.Tabs(selected="start"), **start.filled(lab, runs_of(lab).get(id))}
 
+<<<<<<< HEAD
     @translate_errors
     def looked(id: str | None, others: list[str], before: str) -> tuple[Any, ...]:
         """What the timer does: nothing but a look at the list, unless the run shown has moved."""
@@ -227,3 +254,6 @@ def _said(predictions: dict[str, Any], objective: str) -> list[list[str]]:
     before, after = (predictions.get(when) or [""] * len(examples) for when in ("before", "after"))
     rows = enumerate(zip(examples, before, after, strict=True), 1)
     return [[str(row), told(Example(**example), objective), was, now] for row, (example, was, now) in rows]
+=======
+    return translate_errors(clone_run)
+>>>>>>> refs/heads/wip-training

@@ -1,6 +1,10 @@
+<<<<<<< HEAD
 # SPDX-License-Identifier: Apache-2.0
 
 """A run in a browser: chosen, looked at, started, watched to its end, and cloned."""
+=======
+"""A run in a browser: chosen, with examples shown, started, watched to its end, and cloned."""
+>>>>>>> refs/heads/wip-training
 
 import re
 
@@ -36,7 +40,7 @@ def test_a_run_from_the_form_to_its_curves(admin, few):
     admin.wait_for_timeout(500)  # Gradio forgets what is typed in the very moment in which a field appears
     for name, value in (("steps", "4"), ("batch", "4"), ("eval every", "2")):
         admin.get_by_label(name, exact=True).filter(visible=True).fill(value)
-    admin.get_by_role("button", name="Look at the data").click()
+    admin.get_by_role("button", name="Show examples").click()
     expect(admin.get_by_text("8 examples can be used: 8 pictures.")).to_be_visible()
     admin.get_by_label("Name of the run").fill("<b>seen</b>")
     admin.get_by_role("button", name="Start", exact=True).click()
@@ -46,5 +50,5 @@ def test_a_run_from_the_form_to_its_curves(admin, few):
     admin.get_by_role("button", name="Clone: other settings").click()
     expect(admin.get_by_label("steps", exact=True).filter(visible=True)).to_have_value("4")
     expect(admin.get_by_label("Data", exact=True)).to_have_value("the data of <b>seen</b>")
-    admin.get_by_role("button", name="Look at the data").click()
+    admin.get_by_role("button", name="Show examples").click()
     expect(admin.get_by_text("8 examples can be used: 8 pictures.")).to_be_visible()

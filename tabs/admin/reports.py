@@ -1,0 +1,127 @@
+"""What the watch half of the admin page says of runs: lines, rows and figures, out of what core knows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from core.models.family import EMBEDDED
+from core.training import find_objective
+from core.training.data.example import Example
+from core.training.metrics import Report
+from core.training.run_folder import RUNNING
+from core.training.supervisor.listing import Run
+from core.training.supervisor.runs import Runs
+from tabs._values import as_text, rows
+from tabs.admin.starting import described
+
+LIST_HEADER = ["name", "state", "result", "updates", "objective", "data"]
+PREDICTIONS_HEADER = ["#", "it is", "before", "after"]
+PACE = ("step", "epoch", "loss", "grad_norm", "learning_rate", "examples_per_second", "seconds_left", "memory_mb")
+STATES = {
+    "running": "training",
+    "finished": "finished",
+    "cancelled": "cancelled; what it had learned was kept",
+    "failed": "failed",
+    "interrupted": "interrupted; it can be resumed",
+}
+SILENT_AFTER = 60.0  # seconds without a sign of life from which on it is pointed out
+DELETED = "This run was deleted."
+
+
+def run_list(runs: Runs) -> dict[str, Any]:
+    """The value of the table of runs, newest first."""
+    data = [
+        [run.name, run.state, result(run, runs.metrics(run.id)), f"{run.step} of {run.steps}", run.objective, run.data]
+        for run in runs.list()
+    ]
+    return rows(LIST_HEADER, data)
+
+
+def run_choices(runs: Runs) -> list[tuple[str, str]]:
+    return [(f"{run.name} · {run.objective} · {run.id[-4:]}", run.id) for run in runs.list()]
+
+
+def status(run: Run, metrics: Sequence[Report]) -> str:
+    """Where a run stands, in Markdown."""
+    lines = [f"**{as_text(run.name)}**: {run.stage or STATES[run.state]}"]
+    if run.reason:
+        lines.append(as_text(run.reason))
+    lines.append(times(run))
+    last: Mapping[str, Any] = next((row for row in reversed(metrics) if "loss" in row), {})
+    if last:
+        lines.append(
+            f"update {run.step} of {run.steps} · loss {last['loss']:.3f} · learning rate {last.get('learning_rate', 0):.2g} · "
+            f"{last.get('examples_per_second', 0):.0f} examples a second · {last.get('memory_mb', 0):.0f} MB"
+        )
+    lines.append(as_text(result(run, metrics)) if metrics else "")
+    if run.base != EMBEDDED:
+        lines.append(f"started from {as_text(run.base)}")
+    return "  \n".join(line for line in lines if line)
+
+
+def times(run: Run) -> str:
+    """Time gone, time left, and the last sign of life."""
+    if run.seconds is None:
+        return ""
+    if run.state != RUNNING:
+        return f"it worked for {duration(run.seconds)}"
+    parts = [f"{duration(run.seconds)} gone"]
+    if run.seconds_left is not None:
+        parts.append(f"about {duration(run.seconds_left)} left of this stage")
+    silent = run.seconds_silent or 0.0
+    if silent < SILENT_AFTER:
+        parts.append(f"last update {duration(silent)} ago")
+    else:
+        parts.append(f"**no sign of life for {duration(silent)}**")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """As "45 s", "3 min" or "2 h 5 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def result(run: Run, metrics: Sequence[Report]) -> str:
+    """The objective's own metric, before and now; "" where it was not measured."""
+    objective = find_objective(run.objective)
+    name = objective.metric if objective else ""
+    measured = [row[name] for row in metrics if name in row]
+    return f"{name} {measured[0]:.3f} → {measured[-1]:.3f}" if measured else ""
+
+
+def task_metrics(run: Run, metrics: Sequence[Report]) -> list[str]:
+    """The names of what the objective measures, its own metric first, three at most."""
+    names = dict.fromkeys(name for row in metrics for name in row)
+    own = [name for name in names if name not in PACE and not name.startswith(("eval_", "train_"))]
+    objective = find_objective(run.objective)
+    first = objective.metric if objective else ""
+    return sorted(own, key=lambda name: name != first)[:3]
+
+
+def differences(compared: Sequence[Mapping[str, Any]]) -> str:
+    """Where the settings of compared runs are not alike, in Markdown."""
+    if len(compared) < 2:
+        return ""
+    lines = [
+        f"- {as_text(one['name'])}: " + ", ".join(as_text(f"{name} {value}") for name, value in one["settings"].items())
+        for one in compared
+    ]
+    return "\n".join(["What differs:", *lines])
+
+
+def predictions(found: Mapping[str, Any], objective: str) -> dict[str, Any]:
+    """The value of the table of held-out examples with what was predicted before and after. `found` is what
+    `RunFolder.predictions` gives."""
+    examples = [described(Example(**one), objective) for one in found.get("examples", [])]
+    before, after = (_texts(found.get(when), len(examples)) for when in ("before", "after"))
+    data = [[str(row), *texts] for row, texts in enumerate(zip(examples, before, after, strict=True), 1)]
+    return rows(PREDICTIONS_HEADER, data)
+
+
+def _texts(found: Any, count: int) -> list[str]:
+    texts = [str(text) for text in found] if isinstance(found, list) else []
+    return [*texts, *[""] * count][:count]

@@ -1,0 +1,149 @@
+"""The watch half of the admin page, without HTTP."""
+
+import json
+import zipfile
+from dataclasses import asdict, replace
+
+import gradio as gr
+import pytest
+from tabs.admin.watching import (
+    GONE,
+    NOTHING,
+    Shown,
+    cancel_run,
+    delete_run,
+    download_model,
+    list_choices,
+    push_model,
+    refresh,
+    resume_run,
+    show_pictures,
+    show_run,
+)
+
+from core.errors import UserError
+from core.training.progress import Progress
+from tabs.admin import reports
+from tests.tabs.admin.conftest import end
+
+SKIPPED = Shown(*[gr.skip()] * len(Shown._fields))
+
+
+def test_where_a_finished_run_stands(lab, finished):
+    shown = show_run(lab, finished, [])
+    assert shown.status.startswith("**mine**: finished")
+    assert "error 0\\.500 → 0\\.250" in shown.status
+    assert shown.plot.axes[-1].lines[0].get_ydata().tolist() == [0.5, 0.25]
+    assert shown.differences == ""
+    assert [row[0] for row in shown.predictions["data"]] == ["1", "2"]
+    assert [row[2:] for row in shown.predictions["data"]] == [["0.1", "0.0"], ["0.2", "0.05"]]
+    pictures = show_pictures(lab, finished)
+    assert [caption.split(".")[0] for _, caption in pictures] == ["1", "2"]
+    assert pictures[0][0].size == (8, 8)
+    listed, state, *rest = refresh(lab, finished, [], "finished")
+    assert listed["data"] == [["mine", "finished", "error 0.500 → 0.250", "10 of 20", "toy", "numbers"]]
+    assert (state, Shown(*rest)) == ("finished", SKIPPED)
+
+
+def test_a_run_that_trains_is_drawn_anew_with_its_stage_time_and_sign_of_life(lab, running, monkeypatch):
+    folder = lab.runs.folder(running)
+    _, state, *rest = refresh(lab, running, [], "running")
+    assert (state, Shown(*rest).status.splitlines()[0].rstrip()) == ("running", "**mine**: starting")
+    progress = Progress("training", 1e10, 1e10 + 40, 1e10 + 60, done=5, total=20)
+    folder.write("progress.json", json.dumps(asdict(progress)))
+    monkeypatch.setattr("core.training.supervisor.listing.time.time", lambda: 1e10 + 63)
+    _, _, *rest = refresh(lab, running, [], "running")
+    lines = [line.rstrip() for line in Shown(*rest).status.splitlines()]
+    assert lines[:2] == [
+        "**mine**: training: 5 of 20",
+        "1 min gone · about 1 min left of this stage · last update 3 s ago",
+    ]
+    folder.write(
+        "progress.json", json.dumps(asdict(replace(progress, stage="saving the model", total=0, updated=1e10 - 57)))
+    )
+    _, _, *rest = refresh(lab, running, [], "running")
+    assert Shown(*rest).status.splitlines()[1].rstrip() == "1 min gone · **no sign of life for 2 min**"
+
+
+def test_a_run_that_another_window_deleted_is_said_to_be_gone_and_never_an_error(lab, finished):
+    delete_run(lab, finished)
+    listed, state, *rest = refresh(lab, finished, [], "finished")
+    assert (listed["data"], state) == ([], GONE)
+    assert Shown(*rest) == NOTHING._replace(status="This run was deleted.")
+    for _ in range(3):  # every two seconds from then on
+        _, state, *rest = refresh(lab, finished, [finished], state)
+        assert (state, Shown(*rest)) == (GONE, SKIPPED)
+    assert show_run(lab, finished, [finished]).status == "This run was deleted."
+    assert show_pictures(lab, finished) == []
+    chosen, others = list_choices(lab, finished)
+    assert (chosen.value, chosen.choices, others.choices) == (None, [], [])
+    with pytest.raises(UserError, match="There is no run"):
+        delete_run(lab, finished)
+
+
+def test_others_that_were_deleted_are_left_out_of_the_comparison(lab, finished, examples):
+    from core.training.request import Request
+
+    other = lab.runs.start(Request("toy", "numbers", {"steps": 30}, name="other"), examples)
+    end(lab, other)
+    shown = show_run(lab, finished, [other, finished])
+    assert shown.differences.splitlines() == ["What differs:", "- mine: steps 20", "- other: steps 30"]
+    delete_run(lab, other)
+    assert show_run(lab, finished, [other]).differences == ""
+
+
+def test_a_place_that_cannot_be_used_is_said_and_not_raised(lab, finished):
+    (lab.runs.place / "runs.sqlite").write_bytes(b"no table" * 100)
+    _, _, *rest = refresh(lab, finished, [], "finished")
+    assert "cannot be used" in Shown(*rest).status
+
+
+def test_nothing_chosen(lab):
+    assert show_run(lab, None, []) == NOTHING
+    assert show_pictures(lab, None) == []
+    for handler in (cancel_run, resume_run, delete_run, download_model):
+        with pytest.raises(UserError, match="Choose a run first"):
+            handler(lab, None)
+    with pytest.raises(UserError, match="Choose a run first"):
+        push_model(lab, None, "me/mine")
+
+
+def test_cancel_resume_delete_and_download(lab, running):
+    with pytest.raises(UserError, match="Cancel it first"):
+        delete_run(lab, running)
+    cancel_run(lab, running)
+    assert lab.runs.folder(running).cancelled
+    end(lab, running)
+    resume_run(lab, running)
+    assert lab.runs.get(running).state == "running"
+    end(lab, running)
+    with pytest.raises(UserError, match="no model yet"):
+        download_model(lab, running)
+    folder = lab.runs.folder(running)
+    folder.model.mkdir()
+    (folder.model / "config.json").write_text("{}")
+    folder.write_status("finished")
+    with zipfile.ZipFile(download_model(lab, running)) as archive:
+        assert archive.namelist() == ["config.json"]
+
+
+def test_names_are_never_markup(lab, examples):
+    from core.training.request import Request
+
+    id = lab.runs.start(Request("toy", "numbers", name="<img src=x> ![y](http://z)"), examples)
+    assert "<img" not in show_run(lab, id, []).status
+    assert "![" not in show_run(lab, id, []).status
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0, "0 s"), (59.4, "59 s"), (60, "1 min"), (125, "2 min"), (3599, "1 h 0 min"), (7500, "2 h 5 min")],
+)
+def test_durations(seconds, words):
+    assert reports.duration(seconds) == words
+
+
+def test_predictions_that_no_run_wrote_are_shown_as_far_as_they_go():
+    found = {"examples": [{"image": "data/0.png", "text": "a"}], "before": "x", "after": ["1", "2"]}
+    assert reports.predictions(found, "removed")["data"] == [["1", "a   ", "", "1"]]
+    assert reports.predictions({}, "toy")["data"] == []
