@@ -1,11 +1,7 @@
-<<<<<<< HEAD
 # SPDX-License-Identifier: Apache-2.0
 
-"""Runs for programs: the admin page's endpoints, through `gradio_client` with the session's cookie."""
-=======
 """Runs for programs: the admin page's endpoints, through `gradio_client` with the session's cookie. They are named after the
 functions."""
->>>>>>> refs/heads/wip-training
 
 from __future__ import annotations
 

@@ -38,9 +38,10 @@ class AdminPage(Page):
 
 def build(lab: Lab) -> AdminPage:
     """The page itself; `lab.admin_sessions` must not be None."""
-    with AdminPage(
+    page = AdminPage(
         sessions_of(lab), title="VLM Lab: training runs", analytics_enabled=False, delete_cache=(3600, 3600)
-    ) as page:
+    )
+    with page:
         gr.Markdown("# Training runs")
         runs.build(lab)
         api.build(lab)

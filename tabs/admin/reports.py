@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the watch half of the admin page says of runs: lines, rows and figures, out of what core knows."""
 
 from __future__ import annotations

@@ -1,10 +1,6 @@
-<<<<<<< HEAD
 # SPDX-License-Identifier: Apache-2.0
 
-"""The training runs of the admin page: start, watch, stop, go on, compare, take away."""
-=======
 """The training runs of the admin page: start, watch, stop, resume, compare, download."""
->>>>>>> refs/heads/wip-training
 
 from __future__ import annotations
 

@@ -1,10 +1,6 @@
-<<<<<<< HEAD
 # SPDX-License-Identifier: Apache-2.0
 
-"""The half of the admin page that starts: what is learned, from which data, after a look at it."""
-=======
 """The half of the admin page that starts a run, as it is laid out and bound: what is learned, and from which data."""
->>>>>>> refs/heads/wip-training
 
 from __future__ import annotations
 
@@ -16,10 +12,6 @@ import gradio as gr
 from gradio.blocks import Block
 from gradio.components import Component
 
-<<<<<<< HEAD
-from core import images
-=======
->>>>>>> refs/heads/wip-training
 from core.models.family import EMBEDDED
 from core.training import OBJECTIVES, all_objectives
 from core.training.data.loading import MOST, SCENES
@@ -118,84 +110,6 @@ def build(lab: Lab) -> StartPanel:
             examples = gr.Gallery(
                 label="Some of the examples", columns=4, height="auto", format="jpeg", elem_classes="long-captions"
             )
-<<<<<<< HEAD
-
-    def asked(values: Mapping[Component, Any]) -> Request:
-        objective, settings = form.read(values)
-        where = f"hub:{values[hub] or ''}" if values[source] == "hub" else str(values[source])
-        return Request(objective, where, settings, str(values[start_from]), str(values[name] or ""))
-
-    def examples(request: Request, values: Mapping[Component, Any], into: str, progress: gr.Progress) -> list[Example]:
-        archive = Path(values[file]) if values[file] else None
-        rows, step = int(values[count] or sets.SCENES), stepper(progress, "Making the data ready")
-        return sets.load(source_of(request, archive, rows), Path(into), lab.store, runs, step)
-
-    @translate_errors
-    def looked(
-        values: dict[Component, Any],
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> tuple[Any, ...]:
-        request = asked(values)
-        with TemporaryDirectory(prefix="vlm-lab-look-") as folder:
-            found = check(examples(request, values, folder, progress), OBJECTIVES.get(request.objective))
-            shown = [
-                (images.thumbnail(one.picture(), SIDE), told(one, request.objective)) for one in found.samples(SHOWN)
-            ]
-        return found.summary(), shown
-
-    @translate_errors
-    def begun(
-        values: dict[Component, Any],
-        progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> tuple[str, str]:
-        request = asked(values)
-        need_base(lab.models, request.objective, request.base)
-        with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
-            id = runs.start(request, examples(request, values, folder, progress))
-        return id, "It has started: see “Watch”."
-
-    def chosen(objective: str, where: str) -> tuple[Any, Any]:
-        """What suits another objective. A visitor's input alone asks for it: a clone brings a base and data of its own."""
-        bases, bundled = _bases(lab, objective), where in BUNDLED
-        return gr.Dropdown(bases, value=bases[0][1]), OBJECTIVES.get(objective).data if bundled else gr.skip()
-
-    form.choice.input(chosen, [form.choice, source], [start_from, source], api_visibility="private")
-    inputs = {*form.components, source, file, count, hub, start_from, name}
-    look.click(looked, inputs, [said, pictures], api_visibility="private")
-    start.click(begun, inputs, [started, said], api_visibility="private")
-    gr.on(None, lambda: gr.Dropdown(_sources(lab)), None, source, api_visibility="private")  # when the page opens
-    source.change(
-        lambda where: (
-            gr.File(visible=where == "zip"),
-            gr.Number(visible=where in ("scenes", "hub")),
-            gr.Textbox(visible=where == "hub"),
-        ),
-        source,
-        [file, count, hub],
-        api_visibility="private",
-    )
-    return Start(form, source, start_from, started)
-
-
-def told(example: Example, objective: str) -> str:
-    """What an example says of its picture to an objective, in one line."""
-    kind = find_objective(objective)
-    needs = kind.needs if kind else ("text", "question", "answer", "label")
-    return " ".join(getattr(example, name) for name in needs if name not in ("image", "mask"))
-
-
-def _bases(lab: Lab, objective: str) -> list[tuple[str, str]]:
-    return [(lab.models.catalog.label(name), name) for name in OBJECTIVES.get(objective).bases(lab.models)]
-
-
-def _sources(lab: Lab) -> list[tuple[str, str]]:
-    kept = [(title, f"gallery:{name}") for title, name in _galleries.choices(lab, None)[1:]]
-    made = [
-        ("composed scenes: objects pasted on photographs", "scenes"),
-        ("the demo gallery: pictures with captions", "gallery"),
-    ]
-    return [*made, *kept, ("a zip of mine", "zip"), ("a dataset on the hub", "hub")]
-=======
     _bind(lab, panel)
     show.click(panel.handler(lab, show_examples), panel.inputs, [note, examples], **PRIVATE)
     start.click(panel.handler(lab, start_run), panel.inputs, [panel.started, note], **PRIVATE)
@@ -208,4 +122,3 @@ def _bind(lab: Lab, panel: StartPanel) -> None:
     panel.objective.choice.input(suits, [panel.objective.choice, panel.source], [panel.base, panel.source], **PRIVATE)
     panel.source.change(suit_source, panel.source, [panel.file, panel.rows, panel.hub_id], **PRIVATE)
     gr.on(None, lambda: gr.Dropdown(sources(lab)), None, panel.source, **PRIVATE)  # when the page opens
->>>>>>> refs/heads/wip-training

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the start half of the admin page does: shows examples of the data, and starts the run."""
 
 from __future__ import annotations

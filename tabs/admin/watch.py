@@ -1,11 +1,7 @@
-<<<<<<< HEAD
 # SPDX-License-Identifier: Apache-2.0
 
-"""The half of the admin page that watches: curves of several runs, what they say of the same pictures, and what to do with them."""
-=======
 """The half of the admin page that watches runs, as it is laid out and bound: curves of several runs, what they predict of the same
 pictures, and what can be done with them."""
->>>>>>> refs/heads/wip-training
 
 from __future__ import annotations
 
@@ -14,10 +10,6 @@ from typing import Any
 
 import gradio as gr
 
-<<<<<<< HEAD
-from core import images
-=======
->>>>>>> refs/heads/wip-training
 from core.errors import UserError
 from tabs._lab import Lab, bind
 from tabs.admin import reports
@@ -116,144 +108,4 @@ def _clone(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> Callable[..., Any]:
             raise UserError("Choose a run first.")
         return {tabs: gr.Tabs(selected="start"), **start.filled(lab, runs_of(lab).get(id))}
 
-<<<<<<< HEAD
-    @translate_errors
-    def looked(id: str | None, others: list[str], before: str) -> tuple[Any, ...]:
-        """What the timer does: nothing but a look at the list, unless the run shown has moved."""
-        now = _listed(runs)
-        state = runs.get(id).state if id else ""
-        if not id or (state != RUNNING and state == before):
-            return now, state, *(gr.skip(),) * 5
-        return now, state, *watched(id, others)
-
-    @translate_errors
-    def cancelled(id: str | None) -> None:
-        runs.cancel(_there(id))
-
-    @translate_errors
-    def resumed(id: str | None) -> None:
-        runs.resume(_there(id))
-
-    @translate_errors
-    def deleted(id: str | None) -> None:
-        runs.delete(_there(id))
-
-    @translate_errors
-    def cloned(id: str | None) -> dict[Any, Any]:
-        return {tabs: gr.Tabs(selected="start"), **start.filled(lab, runs.get(_there(id)))}
-
-    @translate_errors
-    def zipped(id: str | None) -> str:
-        return write_file(f"{_there(id)}.zip", _zipped(runs, _there(id)))
-
-    @translate_errors
-    def pushing(id: str | None, repo: str) -> str:
-        return f"It is at {runs.push(_there(id), (repo or '').strip())}"
-
-    @translate_errors
-    def seen(id: str | None) -> list[tuple[Any, str]]:
-        if not id:
-            return []
-        examples, objective = runs.folder(id).predicted_examples(), runs.get(id).objective
-        return [
-            (images.thumbnail(one.picture(), SIDE), f"{row}. {told(one, objective)}")
-            for row, one in enumerate(examples, 1)
-        ]
-
-    private: dict[str, Any] = {"api_visibility": "private"}
-    state = gr.State("")
-    outputs = [status, plot, differing, said, log]
-    timer.tick(looked, [chosen, others, state], [listed, state, *outputs], show_progress="hidden", **private)
-    gr.on([chosen.change, others.change], watched, [chosen, others], outputs, **private)
-    chosen.change(seen, chosen, pictures, **private)
-    both = lambda id: (gr.Dropdown(_choices(runs), value=id), gr.Dropdown(_choices(runs)))  # noqa: E731
-    start.started.change(both, start.started, [chosen, others], **private)
-    gr.on(None, both, chosen, [chosen, others], **private)  # when the page opens
-    for button, method in ((cancel, cancelled), (resume, resumed)):
-        button.click(method, chosen, None, **private).success(watched, [chosen, others], outputs, **private)
-    delete.click(deleted, chosen, None, **private).success(lambda: both(None), None, [chosen, others], **private)
-    clone.click(cloned, chosen, [tabs, *start.form.components, start.source, start.start_from], **private)
-    download.click(zipped, chosen, download, **private)
-    push.click(pushing, [chosen, repo], pushed, **private)
-
-
-def _there(id: str | None) -> str:
-    if not id:
-        raise UserError("Choose a run first.")
-    return id
-
-
-def _zipped(runs: Runs, id: str) -> bytes:
-    with TemporaryDirectory(prefix="vlm-lab-run-") as folder:
-        return runs.zip(id, Path(folder)).read_bytes()
-
-
-def _listed(runs: Runs) -> dict[str, Any]:
-    rows = []
-    for run in runs.list():
-        metrics = runs.folder(run.id).metrics()
-        updates = f"{run.step} of {run.steps}"
-        rows.append([run.name, run.state, _figure(run, metrics), updates, run.objective, run.data])
-    return {"headers": LISTED, "data": rows}
-
-
-def _choices(runs: Runs) -> list[tuple[str, str]]:
-    return [(f"{run.name} · {run.objective} · {run.id[-4:]}", run.id) for run in runs.list()]
-
-
-def _figure(run: Run, metrics: list[dict[str, Any]]) -> str:
-    """The task's own figure, before and now."""
-    objective = find_objective(run.objective)
-    name = objective.metric if objective else ""
-    rows = [row[name] for row in metrics if name in row]
-    return f"{name} {rows[0]:.3f} → {rows[-1]:.3f}" if rows else ""
-
-
-def _figures(run: Run, metrics: list[dict[str, Any]]) -> list[str]:
-    """The names of what the task measures, its own figure first."""
-    names = dict.fromkeys(name for row in metrics for name in row)
-    own = [name for name in names if name not in UNITS and not name.startswith(("eval_", "train_"))]
-    objective = find_objective(run.objective)
-    first = objective.metric if objective else ""
-    return sorted(own, key=lambda name: name != first)[:3]
-
-
-def _status(run: Run, metrics: list[dict[str, Any]]) -> str:
-    lines = [
-        f"**{html.escape(run.name)}**: {STATES[run.state]}"
-        + (f", {run.stage}" if run.stage not in ("", "training") else "")
-    ]
-    if run.reason:
-        lines.append(html.escape(run.reason))
-    last = next((row for row in reversed(metrics) if "loss" in row), {})
-    if last:
-        lines.append(
-            f"update {run.step} of {run.steps} · loss {last['loss']:.3f} · learning rate {last.get('learning_rate', 0):.2g} · "
-            f"{last['examples_per_second']:.0f} examples a second · {last['memory_mb']:.0f} MB"
-        )
-        if run.state == RUNNING:
-            lines.append(f"about {last['seconds_left']:.0f} s left")
-    if figure := _figure(run, metrics):
-        lines.append(figure)
-    return "  \n".join(lines)
-
-
-def _differing(together: list[dict[str, Any]]) -> str:
-    """Where the settings of compared runs are not alike."""
-    if len(together) < 2:
-        return ""
-    lines = [
-        f"- {html.escape(one['name'])}: " + ", ".join(f"{name} {value}" for name, value in one["settings"].items())
-        for one in together
-    ]
-    return "\n".join(["What differs:", *lines])
-
-
-def _said(predictions: dict[str, Any], objective: str) -> list[list[str]]:
-    examples = predictions.get("examples", [])
-    before, after = (predictions.get(when) or [""] * len(examples) for when in ("before", "after"))
-    rows = enumerate(zip(examples, before, after, strict=True), 1)
-    return [[str(row), told(Example(**example), objective), was, now] for row, (example, was, now) in rows]
-=======
     return translate_errors(clone_run)
->>>>>>> refs/heads/wip-training

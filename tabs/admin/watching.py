@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """What the watch half of the admin page does: shows where runs stand, and cancels, resumes, clones, deletes and gives them away."""
 
 from __future__ import annotations

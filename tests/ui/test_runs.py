@@ -1,10 +1,6 @@
-<<<<<<< HEAD
 # SPDX-License-Identifier: Apache-2.0
 
-"""A run in a browser: chosen, looked at, started, watched to its end, and cloned."""
-=======
 """A run in a browser: chosen, with examples shown, started, watched to its end, and cloned."""
->>>>>>> refs/heads/wip-training
 
 import re
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """A lab of its own, whose runs are a toy's and train in no process: a sleeping one stands in."""
 
 import sys

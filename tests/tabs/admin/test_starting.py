@@ -1,13 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """The start half of the admin page, without HTTP."""
 
 from pathlib import Path
 
 import gradio as gr
 import pytest
-from tabs.admin.starting import StartForm, show_examples, start_run, suit_objective, suit_source
 
 from core.errors import UserError
 from core.training.data import scenes
+from tabs.admin.starting import StartForm, show_examples, start_run, suit_objective, suit_source
 
 
 @pytest.mark.parametrize(("objective", "phrases"), [("masks", True), ("answers", False)])
