@@ -11,7 +11,7 @@ from core.models.family import EMBEDDED
 from core.training import find_objective
 from core.training.data.example import Example
 from core.training.metrics import Report
-from core.training.run_folder import RUNNING
+from core.training.run_folder import CANCELLED, FINISHED, RUNNING
 from core.training.supervisor.listing import Run
 from core.training.supervisor.runs import Runs
 from tabs._values import as_text, rows
@@ -27,7 +27,7 @@ STATES = {
     "failed": "failed",
     "interrupted": "interrupted; it can be resumed",
 }
-SILENT_AFTER = 60.0  # seconds without a sign of life from which on it is pointed out
+STALLED_AFTER = 120.0  # seconds without a sign of life; evaluations of large data may be as quiet for longer
 DELETED = "This run was deleted."
 
 
@@ -46,7 +46,7 @@ def run_choices(runs: Runs) -> list[tuple[str, str]]:
 
 def status(run: Run, metrics: Sequence[Report]) -> str:
     """Where a run stands, in Markdown."""
-    lines = [f"**{as_text(run.name)}**: {run.stage or STATES[run.state]}"]
+    lines = [f"**{as_text(run.name)}**: {(run.state == RUNNING and run.stage) or STATES[run.state]}"]
     if run.reason:
         lines.append(as_text(run.reason))
     lines.append(times(run))
@@ -63,20 +63,22 @@ def status(run: Run, metrics: Sequence[Report]) -> str:
 
 
 def times(run: Run) -> str:
-    """Time gone, time left, and the last sign of life."""
-    if run.seconds is None:
+    """Time gone, time left, and the last sign of life; "" of a run that never wrote any."""
+    if run.seconds is None or run.seconds_silent is None:
         return ""
+    gone, ago = duration(run.seconds), duration(run.seconds_silent)
+    if run.state in (FINISHED, CANCELLED):
+        return f"it worked for {gone} and ended {ago} ago"
     if run.state != RUNNING:
-        return f"it worked for {duration(run.seconds)}"
-    parts = [f"{duration(run.seconds)} gone"]
-    if run.seconds_left is not None:
-        parts.append(f"about {duration(run.seconds_left)} left of this stage")
-    silent = run.seconds_silent or 0.0
-    if silent < SILENT_AFTER:
-        parts.append(f"last update {duration(silent)} ago")
-    else:
-        parts.append(f"**no sign of life for {duration(silent)}**")
-    return " · ".join(parts)
+        return f"it worked for {gone}; its last sign of life was {ago} ago, at “{run.stage}”"
+    if run.seconds_silent >= STALLED_AFTER:
+        return f"{gone} gone · **no sign of life for {ago}**: it may be stuck; wait, or cancel it"
+    left = (
+        "time left not known yet"
+        if run.seconds_left is None
+        else f"about {duration(run.seconds_left)} left of this stage"
+    )
+    return f"{gone} gone · {left} · last sign of life {ago} ago"
 
 
 def duration(seconds: float) -> str:

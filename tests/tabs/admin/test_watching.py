@@ -4,7 +4,7 @@
 
 import json
 import zipfile
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import gradio as gr
 import pytest
@@ -47,24 +47,53 @@ def test_where_a_finished_run_stands(lab, finished):
     assert (state, Shown(*rest)) == ("finished", SKIPPED)
 
 
-def test_a_run_that_trains_is_drawn_anew_with_its_stage_time_and_sign_of_life(lab, running, monkeypatch):
+def times_shown(lab, id, state):
+    """(what it does, how long) as the timer draws it anew."""
+    _, now, *rest = refresh(lab, id, [], "")
+    assert now == state
+    return [line.rstrip() for line in Shown(*rest).status.splitlines()[:2]]
+
+
+def test_a_run_that_trains_is_drawn_anew_with_its_stage_times_and_sign_of_life(lab, running, monkeypatch):
     folder = lab.runs.folder(running)
-    _, state, *rest = refresh(lab, running, [], "running")
-    assert (state, Shown(*rest).status.splitlines()[0].rstrip()) == ("running", "**mine**: starting")
-    progress = Progress("training", 1e10, 1e10 + 40, 1e10 + 60, done=5, total=20)
-    folder.write("progress.json", json.dumps(asdict(progress)))
-    monkeypatch.setattr("core.training.supervisor.listing.time.time", lambda: 1e10 + 63)
-    _, _, *rest = refresh(lab, running, [], "running")
-    lines = [line.rstrip() for line in Shown(*rest).status.splitlines()]
-    assert lines[:2] == [
+    assert times_shown(lab, running, "running")[0] == "**mine**: starting"
+    began, now = 1e10, [1e10 + 63]
+    monkeypatch.setattr("core.training.supervisor.listing.time.time", lambda: now[0])
+
+    def written(stage, **more):
+        folder.write("progress.json", json.dumps(asdict(Progress(stage, began, began + 40, began + 60, **more))))
+        return times_shown(lab, running, "running")
+
+    assert written("training", done=5, total=20) == [
         "**mine**: training: 5 of 20",
-        "1 min gone · about 1 min left of this stage · last update 3 s ago",
+        "1 min gone · about 57 s left of this stage · last sign of life 3 s ago",
     ]
-    folder.write(
-        "progress.json", json.dumps(asdict(replace(progress, stage="saving the model", total=0, updated=1e10 - 57)))
+    assert written("training", done=5, total=20, activity="evaluating")[0] == "**mine**: training: 5 of 20, evaluating"
+    assert written("computing features", total=20) == [
+        "**mine**: computing features: 0 of 20",
+        "1 min gone · time left not known yet · last sign of life 3 s ago",
+    ]
+    now[0] += 600
+    assert written("training", done=5, total=20) == [
+        "**mine**: training: 5 of 20",
+        "11 min gone · **no sign of life for 10 min**: it may be stuck; wait, or cancel it",
+    ]
+
+
+def test_a_dead_run_and_an_ended_one_say_when(lab, running, monkeypatch):
+    folder = lab.runs.folder(running)
+    folder.write("progress.json", json.dumps(asdict(Progress("training", 1e10, 1e10, 1e10 + 60, 5, 20))))
+    monkeypatch.setattr("core.training.supervisor.listing.time.time", lambda: 1e10 + 60 + 7200)
+    end(lab, running)
+    assert times_shown(lab, running, "interrupted")[0] == "**mine**: interrupted; it can be resumed"
+    assert reports.times(lab.runs.get(running)) == (
+        "it worked for 1 min; its last sign of life was 2 h 0 min ago, at “training: 5 of 20”"
     )
-    _, _, *rest = refresh(lab, running, [], "running")
-    assert Shown(*rest).status.splitlines()[1].rstrip() == "1 min gone · **no sign of life for 2 min**"
+    folder.write_status("finished")
+    assert times_shown(lab, running, "finished") == [
+        "**mine**: finished",
+        "it worked for 1 min and ended 2 h 0 min ago",
+    ]
 
 
 def test_a_run_that_another_window_deleted_is_said_to_be_gone_and_never_an_error(lab, finished):
