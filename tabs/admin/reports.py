@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -64,14 +65,15 @@ def status(run: Run, metrics: Sequence[Report]) -> str:
 
 def times(run: Run) -> str:
     """Time gone, time left, and the last sign of life; "" of a run that never wrote any."""
-    if run.seconds is None or run.seconds_silent is None:
+    if run.seconds is None or run.sign_of_life is None:
         return ""
-    gone, ago = duration(run.seconds), duration(run.seconds_silent)
+    silent = max(0.0, time.time() - run.sign_of_life)
+    gone, ago = duration(run.seconds), duration(silent)
     if run.state in (FINISHED, CANCELLED):
         return f"it worked for {gone} and ended {ago} ago"
     if run.state != RUNNING:
         return f"it worked for {gone}; its last sign of life was {ago} ago, at “{run.stage}”"
-    if run.seconds_silent >= STALLED_AFTER:
+    if silent >= STALLED_AFTER:
         return f"{gone} gone · **no sign of life for {ago}**: it may be stuck; wait, or cancel it"
     left = (
         "time left not known yet"

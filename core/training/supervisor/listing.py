@@ -27,8 +27,8 @@ Metrics = Sequence[Mapping[str, Any]]
 class Run:
     """`created` in seconds since 1970, `state` as in core/training/run_folder.py. `stage` is what a running one does, as "computing
     features: 120 of 253", or where another one ended; `reason` why one failed; `step` of `steps` updates are made. `seconds` its
-    processes have worked, and `seconds_silent` ago they wrote how far they are for the last time: its last sign of life. Of a
-    running one `seconds_left` until the stage ends. None where it is not known."""
+    processes have worked, and of a running one `seconds_left` until the stage ends. `sign_of_life` is when it last wrote how far
+    it is, in seconds since 1970, or began. None where it is not known."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class Run:
     steps: int = 0
     seconds: float | None = None
     seconds_left: float | None = None
-    seconds_silent: float | None = None
+    sign_of_life: float | None = None
 
 
 def describe(row: Row, folder: RunFolder, metrics: Metrics, exit_status: int | None = None) -> Run:
@@ -102,17 +102,17 @@ def _progress(row: Row, folder: RunFolder, training: bool) -> dict[str, Any]:
     processes = [process for process in (row.process, folder.process()) if training and process and process.alive]
     started = max((process.started for process in processes), default=0.0)
     if training and (progress is None or progress.began < started):  # what there is was written by an earlier process
-        silent = max(0.0, now - max(started, row.created))  # until it is launched, the process noted is the app itself
         stage = STARTING if (folder.path / "request.json").exists() else COPYING
+        began = max(started, row.created)  # until it is launched, the process noted is the app itself
         earlier = progress.seconds() if progress else 0.0
-        return {"stage": stage, "seconds": earlier + silent, "seconds_silent": silent}
+        return {"stage": stage, "seconds": earlier + max(0.0, now - began), "sign_of_life": began}
     if progress is None:
         return {}
     return {
         "stage": str(progress),
         "seconds": progress.seconds(now if training else None),
         "seconds_left": progress.seconds_left(now) if training else None,
-        "seconds_silent": max(0.0, now - progress.updated),
+        "sign_of_life": progress.updated,
     }
 
 
