@@ -15,6 +15,7 @@ import app
 import core.training.objectives
 from core.errors import UserError
 from core.models.abilities import Classifier
+from core.models.catalog import discover_families
 from core.models.family import FAMILIES
 from core.models.inference import Models
 from core.settings import Settings
@@ -47,7 +48,8 @@ from core.training.__main__ import main; sys.exit(main())"""
 @pytest.fixture
 def dropped_in(monkeypatch):
     """The folder of drop-ins stands beside core/training/objectives/ until the test ends."""
-    all_objectives()
+    all_objectives()  # what is registered from here on is forgotten again
+    discover_families()
     package = core.training.objectives
     for registry in (OBJECTIVES, FAMILIES):
         monkeypatch.setattr(registry, "_items", dict(registry._items))
