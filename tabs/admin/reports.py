@@ -18,7 +18,7 @@ from core.training.supervisor.runs import Runs
 from tabs._values import as_text, rows
 from tabs.admin.starting import described
 
-LIST_HEADER = ["name", "state", "result", "updates", "objective", "data"]
+TABLE_HEADER = ["name", "state", "result", "updates", "objective", "data"]
 PREDICTIONS_HEADER = ["#", "it is", "before", "after"]
 PACE = ("step", "epoch", "loss", "grad_norm", "learning_rate", "examples_per_second", "seconds_left", "memory_mb")
 STATES = {
@@ -32,17 +32,17 @@ STALLED_AFTER = 120.0  # seconds without a sign of life; evaluations of large da
 DELETED = "This run was deleted."
 
 
-def run_list(runs: Runs) -> dict[str, Any]:
-    """The value of the table of runs, newest first."""
+def run_table(runs: Runs, listed: Sequence[Run]) -> dict[str, Any]:
+    """The value of the table of runs, a row for each of `listed`."""
     data = [
         [run.name, run.state, result(run, runs.metrics(run.id)), f"{run.step} of {run.steps}", run.objective, run.data]
-        for run in runs.list()
+        for run in listed
     ]
-    return rows(LIST_HEADER, data)
+    return rows(TABLE_HEADER, data)
 
 
-def run_choices(runs: Runs) -> list[tuple[str, str]]:
-    return [(f"{run.name} · {run.objective} · {run.id[-4:]}", run.id) for run in runs.list()]
+def run_choices(listed: Sequence[Run]) -> list[tuple[str, str]]:
+    return [(f"{run.name} · {run.objective} · {run.id[-4:]}", run.id) for run in listed]
 
 
 def status(run: Run, metrics: Sequence[Report]) -> str:

@@ -12,10 +12,12 @@ import gradio as gr
 
 from core.errors import UserError
 from tabs._lab import Lab, bind
+from tabs._outputs import part
 from tabs.admin import reports
 from tabs.admin.start import StartPanel
 from tabs.admin.starting import runs_of
 from tabs.admin.watching import (
+    Refreshed,
     Shown,
     cancel_run,
     delete_run,
@@ -36,8 +38,8 @@ PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
 def build(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> None:
-    table, choices = _first_list(lab)
-    listed = gr.Dataframe(table, label="Runs, newest first", headers=reports.LIST_HEADER, interactive=False, wrap=True)
+    value, choices = _first_list(lab)
+    table = gr.Dataframe(value, label="Runs, newest first", headers=reports.TABLE_HEADER, interactive=False, wrap=True)
     with gr.Row():
         with gr.Column(min_width=300):
             chosen = AnyDropdown(choices, value=None, label="Run")
@@ -64,11 +66,12 @@ def build(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> None:
         pictures = gr.Gallery(show_label=False, columns=6, height="auto", format="jpeg", elem_classes="long-captions")
     with gr.Accordion("The log", open=False):
         log = gr.Textbox(show_label=False, lines=12, max_lines=12, interactive=False)
-    state, shown = gr.State(""), list(Shown(status, plot, differences, predictions, log))
+    refreshed = Refreshed(table, gr.State(""), status, plot, differences, predictions, log)
+    shown = list(part(Shown, refreshed))
 
     show = bind(lab, show_run)
     gr.Timer(EVERY_S).tick(
-        bind(lab, refresh), [chosen, others, state], [listed, state, *shown], show_progress="hidden", **PRIVATE
+        bind(lab, refresh), [chosen, others, refreshed.state], list(refreshed), show_progress="hidden", **PRIVATE
     )
     gr.on([chosen.change, others.change], show, [chosen, others], shown, **PRIVATE)
     chosen.change(bind(lab, show_pictures), chosen, pictures, **PRIVATE)
@@ -85,7 +88,8 @@ def build(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> None:
 def _first_list(lab: Lab) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
     """The lab starts even where the place of runs cannot be used; the timer's word says so."""
     try:
-        return reports.run_list(runs_of(lab)), reports.run_choices(runs_of(lab))
+        listed = runs_of(lab).list()
+        return reports.run_table(runs_of(lab), listed), reports.run_choices(listed)
     except UserError:
         return None, []
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -15,6 +15,8 @@ import PIL.Image
 from core.errors import UserError
 from core.explain import curves
 from core.training.run_folder import RUNNING
+from core.training.supervisor.listing import Run
+from core.training.supervisor.runs import Runs
 from tabs._downloads import write_file
 from tabs._lab import Lab
 from tabs._outputs import only
@@ -35,43 +37,58 @@ class Shown(NamedTuple):
     log: Any
 
 
+class Refreshed(NamedTuple):
+    """What the timer draws anew: the table of runs, the chosen run's state, and what is shown of it."""
+
+    table: Any
+    state: Any
+    status: Any
+    plot: Any
+    differences: Any
+    predictions: Any
+    log: Any
+
+
 NOTHING = Shown("", None, "", rows(reports.PREDICTIONS_HEADER, []), "")
 
 
 def show_run(lab: Lab, id: str | None, others: Sequence[str] | None) -> Shown:
     """A run, and its curves over those of others that are still there."""
-    if not id:
-        return NOTHING
-    runs = runs_of(lab)
-    there = {run.id for run in runs.list()}
+    return _show(runs_of(lab), _by_id(lab), id, others) if id else NOTHING
+
+
+def refresh(lab: Lab, id: str | None, others: Sequence[str] | None, state: str) -> Refreshed:
+    """What the timer does. What is shown of the chosen run is drawn anew only while it trains, and when its state is no longer
+    `state`. Never raises UserError: it would be shown again every two seconds."""
+    try:
+        runs, there = runs_of(lab), _by_id(lab)
+        now = (there[id].state if id in there else GONE) if id else ""
+        table = reports.run_table(runs, list(there.values()))
+        if not id or (now != RUNNING and now == state):
+            return only(Refreshed, table=table, state=now)
+        return Refreshed(table, now, *_show(runs, there, id, others))
+    except UserError as error:  # deleted in this very moment, or the place of runs cannot be used
+        return only(Refreshed, state="", status=as_text(str(error)))
+
+
+def _by_id(lab: Lab) -> dict[str, Run]:
+    """The runs that are there, newest first."""
+    return {run.id: run for run in runs_of(lab).list()}
+
+
+def _show(runs: Runs, there: Mapping[str, Run], id: str, others: Sequence[str] | None) -> Shown:
     if id not in there:
         return NOTHING._replace(status=reports.DELETED)
-    run, folder = runs.get(id), runs.folder(id)
+    run, metrics = there[id], runs.metrics(id)
     compared = runs.compare([id, *(other for other in others or [] if other != id and other in there)])
     named = {f"{one['name']} · {one['id'][-4:]}": one["metrics"] for one in compared}
-    metrics = runs.metrics(id)
     return Shown(
         status=reports.status(run, metrics),
         plot=curves.figure(named, reports.task_metrics(run, metrics)),
         differences=reports.differences(compared),
-        predictions=reports.predictions(folder.predictions(), run.objective),
+        predictions=reports.predictions(runs.folder(id).predictions(), run.objective),
         log=runs.log(id),
     )
-
-
-def refresh(lab: Lab, id: str | None, others: Sequence[str] | None, state: str) -> tuple[Any, ...]:
-    """What the timer does: (the list, the chosen run's state now, *Shown). What is shown is drawn anew only of a run that trains,
-    or whose state is no longer `state`. Never raises UserError: it would be shown again every two seconds."""
-    try:
-        runs = runs_of(lab)
-        listed = reports.run_list(runs)
-        states = {run.id: run.state for run in runs.list()}
-        now = states.get(id, GONE) if id else ""
-        if not id or (now != RUNNING and now == state):
-            return listed, now, *only(Shown)
-        return listed, now, *show_run(lab, id, others)
-    except UserError as error:  # deleted in this very moment, or the place of runs cannot be used
-        return gr.skip(), "", *only(Shown, status=as_text(str(error)))
 
 
 def cancel_run(lab: Lab, id: str | None) -> None:
@@ -112,9 +129,9 @@ def show_pictures(lab: Lab, id: str | None) -> list[tuple[PIL.Image.Image, str]]
 
 def list_choices(lab: Lab, id: str | None) -> tuple[gr.Dropdown, gr.Dropdown]:
     """For the run that is chosen, `id`, and for those it is compared with."""
-    choices = reports.run_choices(runs_of(lab))
-    there = id if id in [value for _, value in choices] else None
-    return gr.Dropdown(choices, value=there), gr.Dropdown(choices)
+    there = _by_id(lab)
+    choices = reports.run_choices(list(there.values()))
+    return gr.Dropdown(choices, value=id if id in there else None), gr.Dropdown(choices)
 
 
 def no_choice(lab: Lab) -> tuple[gr.Dropdown, gr.Dropdown]:

@@ -11,6 +11,7 @@ import pytest
 
 from core.errors import UserError
 from core.training.progress import Progress
+from tabs._outputs import only, part
 from tabs.admin import reports
 from tabs.admin.watching import (
     GONE,
@@ -28,7 +29,11 @@ from tabs.admin.watching import (
 )
 from tests.tabs.admin.conftest import end
 
-SKIPPED = Shown(*[gr.skip()] * len(Shown._fields))
+SKIPPED = only(Shown)
+
+
+def shown_of(refreshed):
+    return part(Shown, refreshed)
 
 
 def test_where_a_finished_run_stands(lab, finished):
@@ -42,16 +47,16 @@ def test_where_a_finished_run_stands(lab, finished):
     pictures = show_pictures(lab, finished)
     assert [caption.split(".")[0] for _, caption in pictures] == ["1", "2"]
     assert pictures[0][0].size == (8, 8)
-    listed, state, *rest = refresh(lab, finished, [], "finished")
-    assert listed["data"] == [["mine", "finished", "error 0.500 → 0.250", "10 of 20", "toy", "numbers"]]
-    assert (state, Shown(*rest)) == ("finished", SKIPPED)
+    found = refresh(lab, finished, [], "finished")
+    assert found.table["data"] == [["mine", "finished", "error 0.500 → 0.250", "10 of 20", "toy", "numbers"]]
+    assert (found.state, shown_of(found)) == ("finished", SKIPPED)
 
 
 def times_shown(lab, id, state):
     """(what it does, how long) as the timer draws it anew."""
-    _, now, *rest = refresh(lab, id, [], "")
-    assert now == state
-    return [line.rstrip() for line in Shown(*rest).status.splitlines()[:2]]
+    found = refresh(lab, id, [], "" if state != "running" else state)
+    assert found.state == state
+    return [line.rstrip() for line in found.status.splitlines()[:2]]
 
 
 def test_a_run_that_trains_is_drawn_anew_with_its_stage_times_and_sign_of_life(lab, running, monkeypatch):
@@ -98,12 +103,12 @@ def test_a_dead_run_and_an_ended_one_say_when(lab, running, monkeypatch):
 
 def test_a_run_that_another_window_deleted_is_said_to_be_gone_and_never_an_error(lab, finished):
     delete_run(lab, finished)
-    listed, state, *rest = refresh(lab, finished, [], "finished")
-    assert (listed["data"], state) == ([], GONE)
-    assert Shown(*rest) == NOTHING._replace(status="This run was deleted.")
+    found = refresh(lab, finished, [], "finished")
+    assert (found.table["data"], found.state) == ([], GONE)
+    assert shown_of(found) == NOTHING._replace(status="This run was deleted.")
     for _ in range(3):  # every two seconds from then on
-        _, state, *rest = refresh(lab, finished, [finished], state)
-        assert (state, Shown(*rest)) == (GONE, SKIPPED)
+        found = refresh(lab, finished, [finished], found.state)
+        assert (found.state, shown_of(found)) == (GONE, SKIPPED)
     assert show_run(lab, finished, [finished]).status == "This run was deleted."
     assert show_pictures(lab, finished) == []
     chosen, others = list_choices(lab, finished)
@@ -127,9 +132,10 @@ def test_a_place_that_cannot_be_used_is_said_and_not_raised(lab, finished):
     table = lab.runs.place / "runs.sqlite"
     whole = table.read_bytes()
     table.write_bytes(b"no table" * 100)
-    _, _, *rest = refresh(lab, finished, [], "finished")
+    found = refresh(lab, finished, [], "finished")
     table.write_bytes(whole)
-    assert "cannot be used" in Shown(*rest).status
+    assert "cannot be used" in found.status
+    assert found.table == gr.skip()
 
 
 def test_nothing_chosen(lab):

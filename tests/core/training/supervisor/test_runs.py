@@ -5,6 +5,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -239,6 +240,13 @@ def test_folders_of_other_hands_are_listed_and_missing_ones_are_not(runs, exampl
     assert [(run.id, run.name, run.state) for run in runs.list()] == [("by-shell", "shell", INTERRUPTED)]
     runs.resume("by-shell")
     assert runs.get("by-shell").state == RUNNING
+
+
+def test_a_folder_that_is_deleted_while_it_is_listed_is_passed_over(runs, examples, place, monkeypatch):
+    RunFolder(place / "by-shell").lay_out(prepare(Request("toy", "numbers", name="shell"), examples))
+    request = RunFolder.request
+    monkeypatch.setattr(RunFolder, "request", lambda self: (request(self), shutil.rmtree(self.path))[0])
+    assert runs.list() == []
 
 
 class FullDiskLauncher(Launcher):
