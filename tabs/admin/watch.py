@@ -6,6 +6,7 @@ pictures, and what can be done with them."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -37,7 +38,40 @@ EVERY_S = 2.0  # seconds between two refreshes
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
+@dataclass(frozen=True)
+class WatchPanel:
+    """The components. `chosen` is the id of the run that is shown, `others` are those that its curves are compared with."""
+
+    chosen: gr.Dropdown
+    others: gr.Dropdown
+    outputs: Refreshed
+    pictures: gr.Gallery
+    cancel: gr.Button
+    resume: gr.Button
+    clone: gr.Button
+    delete: gr.Button
+
+
 def build(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> None:
+    panel = _lay_out(lab)
+    choice, choices, outputs = panel.chosen, [panel.chosen, panel.others], panel.outputs
+    show, shown = bind(lab, show_run), list(part(Shown, outputs))
+    gr.Timer(EVERY_S).tick(
+        bind(lab, refresh), [*choices, outputs.state], list(outputs), show_progress="hidden", **PRIVATE
+    )
+    gr.on([panel.chosen.change, panel.others.change], show, choices, shown, **PRIVATE)
+    panel.chosen.change(bind(lab, show_pictures), choice, panel.pictures, **PRIVATE)
+    start.started.change(bind(lab, list_choices), start.started, choices, **PRIVATE)
+    gr.on(None, bind(lab, list_choices), choice, choices, **PRIVATE)  # when the page opens
+    for button, handler in ((panel.cancel, cancel_run), (panel.resume, resume_run)):
+        button.click(bind(lab, handler), choice, None, **PRIVATE).success(show, choices, shown, **PRIVATE)
+    deleting = panel.delete.click(bind(lab, delete_run), choice, None, **PRIVATE)
+    deleting.success(bind(lab, no_choice), None, choices, **PRIVATE)
+    filled = [tabs, *start.objective.components, start.source, start.base]
+    panel.clone.click(_clone(lab, start, tabs), choice, filled, **PRIVATE)
+
+
+def _lay_out(lab: Lab) -> WatchPanel:
     value, choices = _first_list(lab)
     table = gr.Dataframe(value, label="Runs, newest first", headers=reports.TABLE_HEADER, interactive=False, wrap=True)
     with gr.Row():
@@ -45,11 +79,9 @@ def build(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> None:
             chosen = AnyDropdown(choices, value=None, label="Run")
             status = gr.Markdown()
             with gr.Row():
-                cancel = gr.Button("Cancel, keep what it has")
-                resume = gr.Button("Resume")
+                cancel, resume = gr.Button("Cancel, keep what it has"), gr.Button("Resume")
             with gr.Row():
-                clone = gr.Button("Clone: other settings")
-                delete = gr.Button("Delete", variant="stop")
+                clone, delete = gr.Button("Clone: other settings"), gr.Button("Delete", variant="stop")
             _give_away(lab, chosen)
         with gr.Column(min_width=320):
             others = gr.Dropdown(choices, multiselect=True, label="Compare with")
@@ -66,23 +98,8 @@ def build(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> None:
         pictures = gr.Gallery(show_label=False, columns=6, height="auto", format="jpeg", elem_classes="long-captions")
     with gr.Accordion("The log", open=False):
         log = gr.Textbox(show_label=False, lines=12, max_lines=12, interactive=False)
-    refreshed = Refreshed(table, gr.State(""), status, plot, differences, predictions, log)
-    shown = list(part(Shown, refreshed))
-
-    show = bind(lab, show_run)
-    gr.Timer(EVERY_S).tick(
-        bind(lab, refresh), [chosen, others, refreshed.state], list(refreshed), show_progress="hidden", **PRIVATE
-    )
-    gr.on([chosen.change, others.change], show, [chosen, others], shown, **PRIVATE)
-    chosen.change(bind(lab, show_pictures), chosen, pictures, **PRIVATE)
-    start.started.change(bind(lab, list_choices), start.started, [chosen, others], **PRIVATE)
-    gr.on(None, bind(lab, list_choices), chosen, [chosen, others], **PRIVATE)  # when the page opens
-    for button, handler in ((cancel, cancel_run), (resume, resume_run)):
-        button.click(bind(lab, handler), chosen, None, **PRIVATE).success(show, [chosen, others], shown, **PRIVATE)
-    deleting = delete.click(bind(lab, delete_run), chosen, None, **PRIVATE)
-    deleting.success(bind(lab, no_choice), None, [chosen, others], **PRIVATE)
-    filled = [tabs, *start.objective.components, start.source, start.base]
-    clone.click(_clone(lab, start, tabs), chosen, filled, **PRIVATE)
+    outputs = Refreshed(table, gr.State(""), status, plot, differences, predictions, log)
+    return WatchPanel(chosen, others, outputs, pictures, cancel, resume, clone, delete)
 
 
 def _first_list(lab: Lab) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
