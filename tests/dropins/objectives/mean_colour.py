@@ -19,7 +19,7 @@ from core.models.family import Family
 from core.models.family import register as register_family
 from core.training import register
 from core.training.objective import Batch, Example, Learner, Objective
-from core.training.objectives._texts import as_bytes, as_texts, choice_loss, places
+from core.training.objectives._texts import decode_texts, encode_texts, index_among, known_cross_entropy
 
 
 def mean_colours(images: Sequence[Image]) -> Tensor:
@@ -41,7 +41,7 @@ class ColourLearner(Learner):
         return {"logits": self.linear(batch["colour"].to(self.linear.weight.device))}
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        return {"loss": choice_loss(outputs["logits"], places(batch["name"], self.names))}
+        return {"loss": known_cross_entropy(outputs["logits"], index_among(batch["name"], self.names))}
 
 
 @register
@@ -58,7 +58,7 @@ n pictures with logits $z_k = c\,w_k + b_k$: $-\frac{1}{n}\sum_i \log\frac{e^{z_
         """`colour` [n, 3] of the picture, `name` [n, longest] of the label."""
         return {
             "colour": mean_colours([example.picture() for example in examples]),
-            "name": as_bytes([example.label for example in examples]),
+            "name": encode_texts([example.label for example in examples]),
         }
 
     def learner(self, train: Batch) -> Learner:
@@ -70,14 +70,14 @@ n pictures with logits $z_k = c\,w_k + b_k$: $-\frac{1}{n}\sum_i \log\frac{e^{z_
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
         assert isinstance(learner, ColourLearner)
-        names = as_texts(learner.names)
+        names = decode_texts(learner.names)
         return [names[place] for place in learner.outputs_of_many(rows)["logits"].argmax(1)]
 
     def save(self, learner: Learner, folder: Path) -> None:
         assert isinstance(learner, ColourLearner)
         folder.mkdir(parents=True, exist_ok=True)
         save_file(learner.linear.state_dict(), folder / "model.safetensors")
-        config = {"architectures": ["MeanColour"], "labels": as_texts(learner.names)}
+        config = {"architectures": ["MeanColour"], "labels": decode_texts(learner.names)}
         (folder / "config.json").write_text(json.dumps(config))
 
 
