@@ -99,17 +99,17 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for positives and minus for negat
         """The text with the predicted word pieces, in brackets, in place of the masked ones, and the probability of a match."""
         assert isinstance(learner, FusionLearner)
         here = learner.on_device(rows)
-        logits, _, hidden = learner.masked_words(here)
+        logits, _, masked = learner.masked_words(here)
         match, predicted, guesses = learner.outputs(rows)["match"].sigmoid(), [], iter(logits.argmax(1).tolist())
-        for ids, there, places, p in zip(
-            here["ids"].tolist(), here["mask"].bool().tolist(), hidden.tolist(), match, strict=True
+        for ids, present, is_masked, p in zip(
+            here["ids"].tolist(), here["mask"].bool().tolist(), masked.tolist(), match, strict=True
         ):
-            pieces = learner.tokenizer.convert_ids_to_tokens([i for i, known in zip(ids, there, strict=True) if known])
-            marked = [
-                f"[{learner.tokenizer.convert_ids_to_tokens(next(guesses))}]" if place else piece
-                for piece, place in zip(pieces, places, strict=False)
+            pieces = learner.tokenizer.convert_ids_to_tokens([i for i, real in zip(ids, present, strict=True) if real])
+            shown = [
+                f"[{learner.tokenizer.convert_ids_to_tokens(next(guesses))}]" if guessed else piece
+                for piece, guessed in zip(pieces, is_masked, strict=False)
             ]
-            predicted.append(f"{' '.join(marked[1:-1]).replace(' ##', '')} (match {p:.0%})")
+            predicted.append(f"{' '.join(shown[1:-1]).replace(' ##', '')} (match {p:.0%})")
         return predicted
 
     def save(self, learner: Learner, folder: Path) -> None:
@@ -162,13 +162,13 @@ class FusionLearner(Learner):
 
     def masked_words(self, here: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """(logits [masked, vocabulary], the true ids [masked], which word pieces are masked [n, length] of bool)."""
-        hidden = draw_masked(here["ids"], here["mask"])
-        ids = here["ids"].masked_fill(hidden, self.tokenizer.mask_token_id)
+        masked = draw_masked(here["ids"], here["mask"])
+        ids = here["ids"].masked_fill(masked, self.tokenizer.mask_token_id)
         with torch.no_grad():
             words = self.text(input_ids=ids, attention_mask=here["mask"]).last_hidden_state
-        seen, _ = self._fuse(words, here["mask"], here["patches"], words.new_zeros(len(words)))
+        states, _ = self._fuse(words, here["mask"], here["patches"], words.new_zeros(len(words)))
         table = self.text.get_input_embeddings().weight  # type: ignore[operator]
-        return self.model.word_logits(seen[hidden], table), here["ids"][hidden], hidden
+        return self.model.word_logits(states[masked], table), here["ids"][masked], masked
 
     def negatives(self, here: Batch) -> Tensor:
         """Logits of a match of negatives, [m]: up to two for each row of the batch, drawn as in ALBEF (Li et al., arXiv 2107.07651,

@@ -30,9 +30,9 @@ class PrefixLMObjective(GridCaptionObjective):
     Config = PrefixLMConfig
     about = r"""**Learned:** a transformer encoder and decoder with their token embeddings, from scratch. The picture's grid of features is the
 prefix: its places attend to each other in both directions, and each token attends to them and to the tokens before it.
-**Frozen:** the vision tower (SimVLM and VirTex train theirs, too; VirTex also predicts captions backwards). **Loss** over the tokens $y_1 \dots y_T$ of a caption after the prefix
-$v$, $-\frac{1}{T}\sum_t \log p(y_t \mid v, y_{<t})$, the mean over all tokens of the batch. **Papers:**
-[SimVLM](https://arxiv.org/abs/2108.10904), [VirTex](https://arxiv.org/abs/2006.06666)."""
+**Frozen:** the vision tower (SimVLM and VirTex train theirs, too; VirTex also predicts captions backwards). **Loss** over the tokens
+$y_1 \dots y_T$ of a caption after the prefix $v$, $-\frac{1}{T}\sum_t \log p(y_t \mid v, y_{<t})$, the mean over all tokens of the
+batch. **Papers:** [SimVLM](https://arxiv.org/abs/2108.10904), [VirTex](https://arxiv.org/abs/2006.06666)."""
 
     config: PrefixLMConfig
 
