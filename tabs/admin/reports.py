@@ -54,7 +54,7 @@ def status(run: Run, metrics: Sequence[Report]) -> str:
     last: Mapping[str, Any] = next((row for row in reversed(metrics) if "loss" in row), {})
     if last:
         lines.append(
-            f"update {run.step} of {run.steps} · loss {last['loss']:.3f} · learning rate {last.get('learning_rate', 0):.2g} · "
+            f"at update {run.step:,}: loss {last['loss']:.3f} · learning rate {last.get('learning_rate', 0):.2g} · "
             f"{last.get('examples_per_second', 0):.0f} examples a second · {last.get('memory_mb', 0):.0f} MB"
         )
     lines.append(as_text(result(run, metrics)) if metrics else "")
