@@ -14,7 +14,6 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # read when gradio is imported: no request leaves the page
 
 import gradio as gr
-from starlette.middleware import Middleware
 
 from core import images
 from core.assets import ASSETS
@@ -31,15 +30,12 @@ from core.version import VERSION
 from tabs import all_tabs
 from tabs._lab import Lab
 from tabs.admin import page as _admin
-from web.admin_gate import ADMIN_PATH, AdminGate
+from web.admin_gate import ADMIN_PATH
 from web.admin_sessions import AdminSessions
-from web.body_limit import BodyLimit
+from web.middleware import UPLOAD_BYTES, middleware
 from web.page import Page
-from web.requests import RequestCheck
 from web.temporary import TemporaryRoot
 from web.theme import theme
-
-JSON_BYTES, UPLOAD_BYTES = 2 * 2**20, 600 * 2**20  # a zip of pictures may be large; nothing else may
 
 
 def open_lab(settings: Settings) -> Lab:
@@ -89,13 +85,12 @@ def launch_options(lab: Lab) -> dict[str, Any]:
         "max_file_size": UPLOAD_BYTES,
         "footer_links": ["api", "settings"],
     }
-    served: dict[str, Any] = {"middleware": [Middleware(BodyLimit, max_bytes=JSON_BYTES, upload_bytes=UPLOAD_BYTES)]}
-    if lab.admin_sessions:
-        admin = _admin.site(lab, options)
-        served["middleware"].append(Middleware(AdminGate, admin=admin, sessions=lab.admin_sessions))
-        served["lifespan"] = admin.router.lifespan_context
-    served["middleware"].append(Middleware(RequestCheck))
-    return {**options, "app_kwargs": served}
+    os.environ["FORWARDED_ALLOW_IPS"] = lab.settings.trust_proxy  # uvicorn reads it, and else trusts this machine
+    if not lab.admin_sessions:
+        return {**options, "app_kwargs": {"middleware": middleware(lab.settings)}}
+    admin = _admin.site(lab, options)
+    served = {"middleware": middleware(lab.settings, lab.admin_sessions, admin)}
+    return {**options, "app_kwargs": {**served, "lifespan": admin.router.lifespan_context}}
 
 
 def admin_line(lab: Lab, address: str) -> str:

@@ -15,6 +15,8 @@ from pathlib import Path
 from core.version import VERSION
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PRIVATE_NETWORKS = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16"  # where a Space's proxy stands
+UPLOAD_QUOTA_MB = 2000
 ADMIN_VARIABLE = (
     "VLM_LAB_ADMIN"  # the variable that holds the admin's password: flags can be read in lists of processes
 )
@@ -36,6 +38,9 @@ class Settings:
     memory_mb: int = 8_000  # budget of resident model weights
     cache_mb: int = 512  # budget of cached embeddings
     pixels_mb: int = 512  # pixels decoded at once
+    allow_host: tuple[str, ...] = ()  # names by which the lab may be asked besides its own
+    trust_proxy: str = ""  # addresses or networks of proxies that say who the visitor is
+    upload_quota_mb: int | None = None  # what one visitor may upload in an hour; None for no limit
     on_space: bool = False  # running as a Hugging Face Space
     zero_gpu: bool = False  # running on ZeroGPU, which lends a GPU for one call at a time
     admin_password: str = field(default="", repr=False)  # "" for none
@@ -43,6 +48,12 @@ class Settings:
     @property
     def on_loopback(self) -> bool:
         return self.host in LOOPBACK and not self.on_space
+
+    @property
+    def host_names(self) -> tuple[str, ...]:
+        """The names by which the lab may be asked; () for any."""
+        own = (*LOOPBACK, self.host) if self.on_loopback else ()
+        return own + self.allow_host
 
     @property
     def admin_on(self) -> bool:
@@ -71,6 +82,26 @@ class Settings:
         where = parser.add_argument_group("address")
         where.add_argument("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 opens it to the network")
         where.add_argument("--port", type=int, default=7860, help="port to listen on")
+        where.add_argument(
+            "--allow-host",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="a further name under which the lab may be asked, as behind a proxy; may be given several times. On a loopback host the lab answers to its own names only, elsewhere to any until one is given",
+        )
+        where.add_argument(
+            "--trust-proxy",
+            default="",
+            metavar="ADDRESSES",
+            help="addresses or networks, with commas, of proxies whose X-Forwarded-For and X-Forwarded-Proto say who the visitor is; on a Space private networks by default",
+        )
+        where.add_argument(
+            "--upload-quota-mb",
+            type=int,
+            default=None,
+            metavar="MB",
+            help="what one visitor, told apart by address, may upload in an hour; on a loopback host no limit by default, elsewhere 2000",
+        )
         what = parser.add_argument_group("models")
         what.add_argument(
             "--models",
@@ -134,6 +165,9 @@ class Settings:
             parser.error(f"--port {args.port}: a port lies between 0 and 65535")
         if args.pixels_mb < 1:
             parser.error(f"--pixels-mb {args.pixels_mb}: give at least 1")
+        if args.upload_quota_mb is not None and args.upload_quota_mb < 1:
+            parser.error(f"--upload-quota-mb {args.upload_quota_mb}: give at least 1")
+        args.allow_host = tuple(args.allow_host)
         settings = cls(
             **vars(args),
             on_space="SPACE_ID" in env,
@@ -141,7 +175,9 @@ class Settings:
             admin_password=env.get(ADMIN_VARIABLE, ""),
         )
         if settings.on_space:  # a Space reaches the app through its container's own address
-            settings = replace(settings, host="0.0.0.0")
+            settings = replace(settings, host="0.0.0.0", trust_proxy=settings.trust_proxy or PRIVATE_NETWORKS)
+        if settings.upload_quota_mb is None and not settings.on_loopback:
+            settings = replace(settings, upload_quota_mb=UPLOAD_QUOTA_MB)
         own = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "vlm-lab"
         if not settings.galleries and settings.on_loopback:
             settings = replace(settings, galleries=str(own / "galleries"))

@@ -25,7 +25,7 @@ from tabs._lab import Lab, Tab, bind
 from tabs._outputs import only
 from tabs._values import as_text, lines, needed, rows, titles
 from tabs._widgets import code_panel, model_picker, read_more
-from web.inputs import PhotoInput, file_name
+from web.inputs import FileInput, PhotoInput, file_name
 
 MAX_PICTURES = 64
 PETS = "cat, dog, horse, bird"
@@ -75,7 +75,7 @@ def build(lab: Lab) -> None:
                     image = PhotoInput(label="Your picture", height=300)
                     run_one = gr.Button("Classify", variant="primary")
                 with gr.Tab("Many pictures") as many:
-                    files = gr.File(
+                    files = FileInput(
                         label=f"Your pictures, up to {MAX_PICTURES}", file_count="multiple", file_types=["image"]
                     )
                     run_many = gr.Button("Compare all", variant="primary")

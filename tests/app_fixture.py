@@ -24,6 +24,7 @@ def settings(tmp_path_factory, hub_cache):
     return Settings(
         port=free_port(),
         device="cpu",
+        trust_proxy="127.0.0.1",
         galleries=str(kept),
         pictures=str(kept / "pictures"),
         admin_password=ADMIN_PASSWORD,

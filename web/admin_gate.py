@@ -16,6 +16,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.admin_sessions import SESSION_S, AdminSessions, TryLater
+from web.clients import client_of
 
 ADMIN_PATH = "/admin"
 SIGN_IN = Path(__file__).parents[1] / "assets" / "sign_in.html"
@@ -83,9 +84,7 @@ class AdminGate:
         except ValueError:
             fields = {}
         try:
-            session = self.sessions.sign_in(
-                fields.get("password", [""])[0], request.client.host if request.client else ""
-            )
+            session = self.sessions.sign_in(fields.get("password", [""])[0], client_of(request.scope))
         except TryLater as later:
             seconds = math.ceil(later.seconds)
             said = self._page(f"Too many wrong passwords. Try again in {seconds} seconds.", 429)
@@ -94,14 +93,13 @@ class AdminGate:
         return self._enter(request, session) if session else self._page("That is not the password.")
 
     def _enter(self, request: Request, session: str) -> Response:
-        scheme = request.headers.get("x-forwarded-proto", request.url.scheme)
         entered = RedirectResponse(f"{ADMIN_PATH}/", 303, {"cache-control": "no-store"})
         entered.set_cookie(
             self.sessions.cookie,
             session,
             SESSION_S,
             path=ADMIN_PATH,
-            secure=scheme.startswith("https"),
+            secure=request.url.scheme == "https",
             httponly=True,
             samesite="strict",
         )

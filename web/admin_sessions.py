@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 SESSION_S = 12 * 3600
 FREE = 5  # wrong passwords of one client that cost no wait
-FREE_OF_ALL = 20  # of all clients together: an attacker may have many addresses
 LONGEST_WAIT_S = 300
 FORGET_S = 3600  # without a wrong password, and the count begins anew
 MOST_CLIENTS = 1000  # remembered at the same time
@@ -29,9 +28,8 @@ class TryLater(Exception):
 
 @dataclass
 class FailedAttempts:
-    """Wrong passwords, by one client or by all."""
+    """Wrong passwords by one client."""
 
-    free: int
     wrong: int = 0
     last: float = 0
     checked_from: float = 0  # not before this
@@ -40,8 +38,8 @@ class FailedAttempts:
         if now > self.last + FORGET_S:
             self.wrong = 0
         self.wrong, self.last = self.wrong + 1, now
-        if self.wrong >= self.free:  # 2 s, 4 s, 8 s ...
-            self.checked_from = now + min(2.0 ** min(self.wrong - self.free + 1, 30), LONGEST_WAIT_S)
+        if self.wrong >= FREE:  # 2 s, 4 s, 8 s ...
+            self.checked_from = now + min(2.0 ** min(self.wrong - FREE + 1, 30), LONGEST_WAIT_S)
 
 
 class AdminSessions:
@@ -61,7 +59,6 @@ class AdminSessions:
         self._clock = clock
         self._lock = threading.Lock()
         self._sessions: dict[bytes, float] = {}  # to when each ends
-        self._all = FailedAttempts(FREE_OF_ALL)
         self._clients: dict[str, FailedAttempts] = {}
 
     def redeem(self, token: str) -> str | None:
@@ -73,19 +70,18 @@ class AdminSessions:
             return self._open()
 
     def sign_in(self, password: str, client: str) -> str | None:
-        """A session for the right password, None for a wrong one. Raises TryLater, whatever the password, when
-        this client or all together sent too many wrong ones."""
+        """A session for the right password, None for a wrong one. Raises TryLater, whatever the password, when this
+        client sent too many wrong ones. Others are not made to wait, or anybody could lock the admin out."""
         with self._lock:
             now = self._clock()
-            failed = self._clients.get(client) or FailedAttempts(FREE)
-            wait = max(failed.checked_from, self._all.checked_from) - now
+            failed = self._clients.get(client) or FailedAttempts()
+            wait = failed.checked_from - now
             if wait > 0:
                 raise TryLater(wait)
             if self.has_password and hmac.compare_digest(_hash(password), self._password):
                 self._clients.pop(client, None)
                 return self._open()
             failed.add(now)
-            self._all.add(now)
             self._remember(client, failed)
             return None
 

@@ -11,7 +11,9 @@ from typing import Any
 import gradio as gr
 import PIL.Image
 from gradio.component_meta import ComponentMeta
-from gradio.data_classes import ImageData
+from gradio.data_classes import FileData, ImageData
+from gradio.utils import NamedString
+from gradio_client.utils import is_valid_file  # type: ignore[import-untyped]
 
 from core import images
 from core.errors import UserError
@@ -47,6 +49,17 @@ class PhotoInput(gr.Image, metaclass=WithoutStub):
             raise gr.Error(html.escape(str(error)), print_exception=False) from None
         picture.image.info |= {"name": Path(payload.orig_name or "photo.jpg").name}
         return picture.image
+
+
+class FileInput(gr.File, metaclass=WithoutStub):
+    """A file input without the empty temporary file that the plain component leaves behind for each value."""
+
+    is_template = True
+
+    def _process_single_file(self, f: FileData) -> NamedString:
+        if self.file_types and not is_valid_file(f.path, self.file_types):
+            raise gr.Error(f"Choose a file of one of these kinds: {', '.join(self.file_types)}.", print_exception=False)
+        return NamedString(f.path)
 
 
 class AnyDropdown(gr.Dropdown, metaclass=WithoutStub):

@@ -17,7 +17,7 @@ from tabs._jobs import SEARCH, stops
 from tabs._lab import Lab, bind
 from tabs._widgets import code_panel, model_picker
 from tabs.captions import asif_handlers as handlers
-from web.inputs import PhotoInput
+from web.inputs import FileInput, PhotoInput
 
 IDLE_S = 3600
 BANKS = [
@@ -47,7 +47,7 @@ def build(lab: Lab, image: PhotoInput, examples: Any) -> None:
                 allow_custom_value=True,
                 info="Galleries kept under “Retrieval” are listed, too",
             )
-            own = gr.File(label="Your bank: a text file, one caption a line", file_types=[".txt"], visible=False)
+            own = FileInput(label="Your bank: a text file, one caption a line", file_types=[".txt"], visible=False)
             with gr.Row():
                 run = gr.Button("Choose a caption", variant="primary")
                 stop = gr.Button("Stop")

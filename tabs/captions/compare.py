@@ -11,7 +11,7 @@ from tabs._jobs import LONG, stops
 from tabs._lab import Lab, bind
 from tabs._widgets import code_panel
 from tabs.captions.compare_handlers import DEFAULT, HEADER, Outputs, caption_compare
-from web.inputs import AnyCheckboxGroup, PhotoInput
+from web.inputs import AnyCheckboxGroup, FileInput, PhotoInput
 
 ABOUT = """The same picture, or many, by several methods: ASIF, MaGiC, and captioners that **were** trained on pictures with
 captions. Those are published checkpoints: each is downloaded once, when first used."""
@@ -33,7 +33,7 @@ def build(lab: Lab, image: PhotoInput) -> None:
 
     with gr.Row():
         with gr.Column(min_width=300):
-            files = gr.File(label="Or many pictures", file_count="multiple", file_types=["image"], height=170)
+            files = FileInput(label="Or many pictures", file_count="multiple", file_types=["image"], height=170)
             methods = AnyCheckboxGroup(choices(), value=DEFAULT, label="Methods")
             gr.on(None, lambda: gr.CheckboxGroup(choices()), None, methods, api_visibility="private")
             with gr.Row():

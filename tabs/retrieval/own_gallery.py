@@ -22,6 +22,7 @@ from tabs._jobs import LONG, downloaded, stoppable
 from tabs._lab import Lab, bind
 from tabs._outputs import only
 from tabs._values import as_text
+from web.inputs import FileInput
 
 SMALL = 160  # pixels of a picture in the list
 MOST_SHOWN = 60  # pictures of the gallery
@@ -40,7 +41,7 @@ class View(NamedTuple):
 
 def panel(lab: Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
     gr.Markdown(ABOUT)
-    files = gr.File(label="Pictures, a zip, captions.csv", file_count="multiple")
+    files = FileInput(label="Pictures, a zip, captions.csv", file_count="multiple")
     with gr.Row():
         add = gr.Button("Add to my gallery", variant="primary")
         stop = gr.Button("Stop")

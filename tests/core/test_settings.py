@@ -40,7 +40,14 @@ def test_help_explains_every_flag(capsys):
 
 
 @pytest.mark.parametrize(
-    "flags", [["--port", "99999"], ["--models", "/no/such/folder"], ["--profile", "best"], ["--pixels-mb", "0"]]
+    "flags",
+    [
+        ["--port", "99999"],
+        ["--models", "/no/such/folder"],
+        ["--profile", "best"],
+        ["--pixels-mb", "0"],
+        ["--upload-quota-mb", "0"],
+    ],
 )
 def test_nonsense_is_refused_at_the_start(flags, capsys):
     with pytest.raises(SystemExit) as done:
@@ -88,3 +95,22 @@ def test_runs_are_kept_where_there_is_an_admin():
     assert started("--host", "0.0.0.0") is None
     assert started("--host", "0.0.0.0", VLM_LAB_ADMIN="secret") == Path("/cache/vlm-lab/runs")
     assert started("--runs", "/here", "--host", "0.0.0.0") == Path("/here")
+
+
+def test_visitors_are_told_apart_behind_the_proxy_of_a_space_and_nowhere_else_by_default():
+    assert Settings.from_args([], env={}).trust_proxy == ""
+    assert Settings.from_args(["--host", "0.0.0.0"], env={}).trust_proxy == ""
+    assert "10.0.0.0/8" in Settings.from_args([], env={"SPACE_ID": "someone/lab"}).trust_proxy
+    assert Settings.from_args(["--trust-proxy", "10.1.2.3"], env={"SPACE_ID": "someone/lab"}).trust_proxy == "10.1.2.3"
+
+
+def test_strangers_may_upload_so_much_and_the_owner_as_he_likes():
+    assert Settings.from_args([], env={}).upload_quota_mb is None
+    assert Settings.from_args(["--host", "0.0.0.0"], env={}).upload_quota_mb == 2000
+    assert Settings.from_args(["--upload-quota-mb", "5"], env={}).upload_quota_mb == 5
+
+
+def test_names_of_hosts_are_gathered():
+    settings = Settings.from_args(["--allow-host", "a.example", "--allow-host", "b.example"], env={})
+    assert settings.host_names[-2:] == ("a.example", "b.example")
+    assert "localhost" in settings.host_names
