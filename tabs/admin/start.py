@@ -28,6 +28,7 @@ from tabs.admin.starting import (
     suit_source,
 )
 from web.errors import translate_errors
+from web.inputs import FileInput
 
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
@@ -94,7 +95,7 @@ def build(lab: Lab) -> StartPanel:
             panel = StartPanel(
                 objective=objective,
                 source=gr.Dropdown(sources(lab), value=data, label="Data", allow_custom_value=True),
-                file=gr.File(label="A zip: pictures with metadata.csv", file_types=[".zip"], visible=False),
+                file=FileInput(label="A zip: pictures with metadata.csv", file_types=[".zip"], visible=False),
                 rows=gr.Number(
                     SCENES, label="How many", precision=0, minimum=10, maximum=MOST, visible=data == "scenes"
                 ),
