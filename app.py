@@ -24,6 +24,7 @@ from core.errors import UserError
 from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.settings import ADMIN_VARIABLE, Settings
+from core.training import all_objectives
 from core.training.supervisor.runs import Runs
 from core.version import VERSION
 from tabs import all_tabs
@@ -45,6 +46,8 @@ def open_lab(settings: Settings) -> Lab:
     sessions = (
         AdminSessions(settings.admin_password, settings.on_loopback, settings.port) if settings.admin_on else None
     )
+    if settings.runs or settings.models:
+        all_objectives()  # an objective's file may register the family that loads what it trained
     models = Models(Engine(settings), settings.models, settings.runs)
     runs = Runs(settings.runs, settings.models, settings.device) if settings.runs and sessions else None
     return Lab(settings, models, bundled(), store, sessions, runs)

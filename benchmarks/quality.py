@@ -146,10 +146,11 @@ def main() -> None:
     args = parser.parse_args()
     models, coco = Models(Engine(Settings()), args.models), Coco.read(args.coco)
     able = [part for part in args.only or PARTS if issubclass(models.catalog.adapter(args.model), PARTS[part][1])]
-    figures = {part: PARTS[part][0](models, args.model, coco) for part in able}
-    print(f"{args.model} on {len(coco.images)} pictures")
-    for part, values in figures.items():
-        print(f"{part:13s}" + "".join(f"  {key} {value:.3f}" for key, value in values.items()))
+    print(f"{args.model} on {len(coco.images)} pictures", flush=True)
+    figures = {}
+    for part in able:
+        figures[part] = PARTS[part][0](models, args.model, coco)
+        print(f"{part:13s}" + "".join(f"  {key} {value:.3f}" for key, value in figures[part].items()), flush=True)
     if args.json:
         args.json.write_text(json.dumps(figures, indent=1) + "\n")
 

@@ -1,28 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How far a run is: written by its process, read by whoever watches. It has a file of its own (progress.json), because that
-trained models come and go is read off the time of status.json."""
+"""How far a run is: written by its process, read by whoever watches. It has a file of its own (progress.json): status.json is
+written only when the state changes, since by its time the catalogue sees that trained models come and go."""
 
 from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 log = logging.getLogger(__name__)
-FEATURES, MEASURING, TRAINING, SAVING = "computing features", "measuring first", "training", "saving the model"
+LOADING, FEATURES, EVALUATING, TRAINING, SAVING = (  # the stages of a run's process, in their order
+    "loading data",
+    "computing features",
+    "evaluating",
+    "training",
+    "saving the model",
+)
 INTERVAL = 1.0  # seconds between two writes within a stage
 
 
 @dataclass(frozen=True)
 class Progress:
     """`done` of `total` pieces of the stage are finished, `first` of them before this process began; `total` is 0 where there is
-    nothing to count. Times in seconds since 1970: of the process's start, of the stage's, and of this word."""
+    nothing to count. `activity` interrupts the stage, as an evaluation does training. Times in seconds since 1970: when the
+    process began, when the stage began, and when this was written; `earlier` are the seconds that earlier processes of the run
+    worked, which were cut off."""
 
     stage: str
     began: float
@@ -31,6 +41,8 @@ class Progress:
     done: int = 0
     total: int = 0
     first: int = 0
+    activity: str = ""
+    earlier: float = 0.0
 
     @classmethod
     def read(cls, path: Path) -> Progress | None:
@@ -40,47 +52,62 @@ class Progress:
             progress = cls(**found)
         except (OSError, ValueError, TypeError):
             return None
-        numbers = [value for name, value in asdict(progress).items() if name != "stage"]
-        return progress if all(isinstance(number, int | float) for number in numbers) else None
+        values = asdict(progress)
+        texts = [values.pop("stage"), values.pop("activity")]
+        readable = all(isinstance(text, str) for text in texts) and all(map(_is_number, values.values()))
+        return progress if readable else None
 
     def __str__(self) -> str:
-        """As "training: 40 of 200"."""
-        return f"{self.stage}: {self.done:,} of {self.total:,}" if self.total else str(self.stage)
+        """As "training: 40 of 200" or "training: 50 of 200, evaluating"."""
+        counted = f"{self.stage}: {self.done:,} of {self.total:,}" if self.total else self.stage
+        return f"{counted}, {self.activity}" if self.activity else counted
 
-    @property
-    def seconds(self) -> float:
-        """From the process's start until this word."""
-        return max(0.0, self.updated - self.began)
+    def seconds(self, now: float | None = None) -> float:
+        """That the run's processes worked: until `now`, or until this was written."""
+        return max(0.0, self.earlier + (self.updated if now is None else now) - self.began)
 
-    @property
-    def seconds_left(self) -> float | None:
-        """Until the stage ends, at the pace that it has had; None where nothing is known."""
+    def seconds_left(self, now: float) -> float | None:
+        """From `now` until the stage ends, at its pace so far, evaluations included; None before anything is finished, and of a
+        stage in which nothing is counted."""
         finished = self.done - self.first
         if not self.total or finished <= 0:
             return None
-        return max(0.0, (self.updated - self.stage_began) / finished * (self.total - self.done))
+        each = (self.updated - self.stage_began) / finished
+        return max(0.0, each * (self.total - self.done) - (now - self.updated))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 class ProgressFile:
-    """What the process writes with. A full disk does not end a run here: what matters is written elsewhere."""
+    """What a run's process writes with; times go on where an earlier process of the run was cut off. A full disk does not end
+    a run here: what matters is written elsewhere."""
 
     def __init__(self, path: Path, writes: bool = True) -> None:
         self.path, self.writes = path, writes
-        now = time.time()
-        self.progress = Progress("starting", now, now, now)
+        now, before = time.time(), Progress.read(path)
+        self.progress = Progress(LOADING, now, now, now, earlier=before.seconds() if before else 0.0)
 
     def stage(self, stage: str, total: int = 0, done: int = 0) -> None:
         """Begin a stage of `total` pieces, of which `done` were finished before."""
         now = time.time()
-        self._write(
-            replace(self.progress, stage=stage, stage_began=now, updated=now, done=done, total=total, first=done)
-        )
+        began, earlier = self.progress.began, self.progress.earlier
+        self._write(Progress(stage, began, now, now, done, total, first=done, earlier=earlier))
 
     def update(self, done: int) -> None:
         """So many pieces of the stage are finished. Written once in INTERVAL at most, and at the stage's end."""
         now = time.time()
         if now - self.progress.updated >= INTERVAL or done == self.progress.total:
             self._write(replace(self.progress, updated=now, done=done))
+
+    @contextmanager
+    def during(self, activity: str, done: int) -> Iterator[None]:
+        """The stage, of which `done` pieces are finished, waits for `activity` and then goes on. Both are written at once; an
+        error leaves the activity as where it happened."""
+        self._write(replace(self.progress, updated=time.time(), done=done, activity=activity))
+        yield
+        self._write(replace(self.progress, updated=time.time(), activity=""))
 
     def _write(self, progress: Progress) -> None:
         self.progress = progress

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WIDE = 200  # pixels of a field at least: two or three stand side by side
 
 
-class Form:
+class ObjectiveForm:
     """One group of fields for each objective, of which one is shown."""
 
     def __init__(self, objectives: list[type[Objective]]) -> None:
@@ -73,18 +73,19 @@ def _paragraphs(about: str) -> str:
 
 
 def _component(field: Field[Any]) -> Component:
-    label, told = field.name.replace("_", " "), field.metadata
-    if isinstance(field.default, bool):
-        return gr.Checkbox(field.default, label=label, info=told["help"], min_width=WIDE)
-    if told["of"]:
-        return gr.Dropdown(list(told["of"]), value=field.default, label=label, info=told["help"], min_width=WIDE)
-    whole = isinstance(field.default, int)
+    label, limits = field.name.replace("_", " "), field.metadata
+    default: Any = field.default
+    if isinstance(default, bool):
+        return gr.Checkbox(default, label=label, info=limits["help"], min_width=WIDE)
+    if limits["of"]:
+        return gr.Dropdown(list(limits["of"]), value=default, label=label, info=limits["help"], min_width=WIDE)
+    whole = isinstance(default, int)
     return gr.Number(
-        field.default,
+        default,
         label=label,
-        info=f"{told['help']} ({told['low']:g} to {told['high']:g})",
+        info=f"{limits['help']} ({limits['low']:g} to {limits['high']:g})",
         precision=0 if whole else None,
-        minimum=told["low"],
-        maximum=told["high"],
+        minimum=limits["low"],
+        maximum=limits["high"],
         min_width=WIDE,
     )

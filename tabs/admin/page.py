@@ -11,8 +11,7 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from tabs._lab import Lab
-from tabs.admin import api as _runs_api
-from tabs.admin import runs as _runs
+from tabs.admin import api, runs
 from web.admin_gate import ADMIN_PATH, is_admin
 from web.admin_sessions import AdminSessions
 from web.page import Page
@@ -34,17 +33,18 @@ class AdminPage(Page):
         asked = request if isinstance(request, list) else [request]
         if not all(one and one.request and is_admin(self.sessions, one.request) for one in asked):
             raise gr.Error("Your session has ended: sign in again.", print_exception=False)
-        return await super().process_api(*args, request=request, **kwargs)
+        return await super().process_api(*args, request=request, **kwargs)  # type: ignore[misc]  # by its name alone
 
 
-def build(lab: Lab) -> gr.Blocks:
+def build(lab: Lab) -> AdminPage:
     """The page itself; `lab.admin_sessions` must not be None."""
-    with AdminPage(
-        lab.admin_sessions, title="VLM Lab: training runs", analytics_enabled=False, delete_cache=(3600, 3600)
-    ) as page:
+    page = AdminPage(
+        sessions_of(lab), title="VLM Lab: training runs", analytics_enabled=False, delete_cache=(3600, 3600)
+    )
+    with page:
         gr.Markdown("# Training runs")
-        _runs.build(lab)
-        _runs_api.build(lab)
+        runs.build(lab)
+        api.build(lab)
         gr.HTML(SIGN_OUT)
     page.queue(max_size=64, api_open=False)
     return page
@@ -52,8 +52,8 @@ def build(lab: Lab) -> gr.Blocks:
 
 def site(lab: Lab, options: dict[str, Any]) -> FastAPI:
     """The page mounted at /admin with what `launch` is given; its lifespan must be run by the server's."""
-    sessions = lab.admin_sessions
-    return gr.mount_gradio_app(
+    sessions = sessions_of(lab)
+    mounted: FastAPI = gr.mount_gradio_app(
         FastAPI(openapi_url=None),
         build(lab),
         ADMIN_PATH,
@@ -61,3 +61,10 @@ def site(lab: Lab, options: dict[str, Any]) -> FastAPI:
         app_kwargs={"middleware": [Middleware(RequestCheck)]},
         **options,
     )
+    return mounted
+
+
+def sessions_of(lab: Lab) -> AdminSessions:
+    """The lab's; without them nobody could be let in, and there is no admin page."""
+    assert lab.admin_sessions is not None
+    return lab.admin_sessions

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A run in a browser: chosen, looked at, started, watched to its end, and cloned."""
+"""A run in a browser: chosen, with examples shown, started, watched to its end, and cloned."""
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
+from core.training.run_folder import FINISHED
 from tests.app_fixture import ADMIN_PASSWORD
 
 
@@ -36,7 +38,7 @@ def test_a_run_from_the_form_to_its_curves(admin, few):
     admin.wait_for_timeout(500)  # Gradio forgets what is typed in the very moment in which a field appears
     for name, value in (("steps", "4"), ("batch", "4"), ("eval every", "2")):
         admin.get_by_label(name, exact=True).filter(visible=True).fill(value)
-    admin.get_by_role("button", name="Look at the data").click()
+    admin.get_by_role("button", name="Show examples").click()
     expect(admin.get_by_text("8 examples can be used: 8 pictures.")).to_be_visible()
     admin.get_by_label("Name of the run").fill("<b>seen</b>")
     admin.get_by_role("button", name="Start", exact=True).click()
@@ -46,5 +48,28 @@ def test_a_run_from_the_form_to_its_curves(admin, few):
     admin.get_by_role("button", name="Clone: other settings").click()
     expect(admin.get_by_label("steps", exact=True).filter(visible=True)).to_have_value("4")
     expect(admin.get_by_label("Data", exact=True)).to_have_value("the data of <b>seen</b>")
-    admin.get_by_role("button", name="Look at the data").click()
+    admin.get_by_role("button", name="Show examples").click()
     expect(admin.get_by_text("8 examples can be used: 8 pictures.")).to_be_visible()
+
+
+def test_a_run_deleted_in_one_window_is_gone_in_another_without_an_error(admin, app_lab):
+    folder = app_lab.runs.place / "ended"
+    folder.mkdir(parents=True)
+    (folder / "request.json").write_text(
+        json.dumps({"objective": "contrastive", "data": "gallery", "name": "to delete"})
+    )
+    (folder / "status.json").write_text(json.dumps({"state": FINISHED}))
+    app_lab.runs.list()
+    other = admin.context.new_page()
+    for page in (admin, other):
+        page.goto(admin.url)
+        page.get_by_role("tab", name="Watch").click()
+        choose(page, "Run", re.compile("to delete"))
+        expect(page.get_by_text("to delete: finished")).to_be_visible()
+    admin.get_by_role("button", name="Delete").click()
+    expect(other.get_by_text("This run was deleted.")).to_be_visible()
+    other.wait_for_timeout(5_000)  # two refreshes
+    assert other.locator(".toast-body").count() == 0
+    assert other.get_by_text("This run was deleted.").is_visible()
+    other.get_by_role("button", name="Cancel, keep what it has").click()  # what is asked for is still refused aloud
+    expect(other.locator(".toast-body")).to_contain_text("There is no run")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Examples out of a zip in the ImageFolder convention of `datasets`, or out of a set on the hub.
+"""Examples from a zip in the ImageFolder format of `datasets`, or from a dataset on the hub.
 
-Both are read by `datasets`, which hands on rows whose pictures it has not opened: core/images.py reads them, and they are kept
-as files. Nothing of a set is ever run: a zip gives up pictures and metadata only, and `datasets` has no code of others.
+`datasets` reads both, but decodes no picture: core/images.py does, within its limits, and each picture is saved to a file. No code of
+a dataset is run: of a zip only pictures and metadata are unpacked, and `datasets` runs no loading scripts any more.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from core.text import clean_text
 from core.training.data.example import Example
 
 METADATA = ("metadata.csv", "metadata.jsonl")
-# The names that sets on the hub have for the same thing; the first of them that a set has is read.
+# Names of columns on the hub, by the field of `Example` that they are read into; the first that a row has a value for counts.
 TEXTS = {
     "text": ("text", "caption", "captions", "sentences"),
     "question": ("question",),
@@ -35,13 +35,14 @@ TEXTS = {
     "label": ("label", "labels"),
 }
 PICTURES = {"image": ("image", "img", "picture"), "mask": ("mask", "segmentation")}
-HUB_ROWS = 1_000
+HUB_ROWS = 1_000  # examples of a dataset on the hub where no number is given
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
 
 def from_zip(archive: Path, into: Path, on_step: OnStep | None = None) -> list[Example]:
-    """Rows of metadata.csv or .jsonl, or without them a row for each picture, its folder as the label. A picture that is not
-    there or cannot be read leaves `image` empty. Raises UserError for an archive or metadata that cannot be read."""
+    """An example for each row of metadata.csv or metadata.jsonl; without either one for each picture, with its folder's name as the
+    label. Pictures of at most MAX_SIDE pixels to a side are saved in `into`; one that is missing or cannot be read leaves `image`
+    empty. `on_step` is told (rows read, rows in all). Raises UserError for an archive or metadata that cannot be read."""
     with TemporaryDirectory(prefix="vlm-lab-zip-") as place:
         tree = Path(place, "tree")
         _lay_out(unpack(archive, Path(place, "flat"), whole=True), tree)
@@ -50,25 +51,28 @@ def from_zip(archive: Path, into: Path, on_step: OnStep | None = None) -> list[E
 
 
 def from_hub(id: str, into: Path, rows: int = HUB_ROWS, on_step: OnStep | None = None) -> list[Example]:
-    """The first `rows` of the training part of a set on the hub, or of its first part where none is called so. Raises UserError
-    when it cannot be had."""
+    """Examples of the first `rows` rows of a dataset's `train` split, or of its first split where there is none of that name. `id`
+    is "owner/name". Pictures are saved in `into` as by `from_zip`. Raises UserError when the dataset cannot be had."""
     if not HUB_ID.fullmatch(id) or Path(id).exists():  # `datasets` would take a folder of this name instead
         raise UserError("Name the data on the hub as hub:owner/name.")
     try:
         datasets = _datasets()
         parts = datasets.load_dataset(id, streaming=True)
-        part = _unopened(parts["train" if "train" in parts else next(iter(parts))])
+        part = _undecoded(parts["train" if "train" in parts else next(iter(parts))])
         return _examples(part.take(rows), rows, part.features, into, on_step)
     except UserError:
         raise
-    except Exception:  # no network, no such set, private, a form that nobody reads: the next step is the same
+    except (
+        Exception
+    ):  # no network, no such dataset, a private one, or a format that is not read: the next step is the same
         raise UserError(
-            f"The data {id} could not be fetched from the hub. Check the name and the network; or upload a zip, or take the bundled gallery, which needs no network."
+            f"The dataset {id} could not be fetched from the hub. Check the name and the network; or upload a zip, or take the bundled gallery, which needs no network."
         ) from None
 
 
 def _lay_out(files: Mapping[Path, str], tree: Path) -> None:
-    """Give the unpacked files their folders back: metadata name pictures by them, and they can be labels."""
+    """Move the unpacked files to their paths in the zip: metadata name pictures by these, and folders are labels. Raises UserError for
+    paths that the disk does not take, and for metadata of more than MAX_BYTES."""
     tree.mkdir()
     try:
         for path, name in files.items():
@@ -83,11 +87,12 @@ def _lay_out(files: Mapping[Path, str], tree: Path) -> None:
 
 
 def _image_folder(tree: Path, cache: Path) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
+    """(rows, features by column) of a folder in ImageFolder format. Raises UserError where it is not."""
     try:
         found = _datasets().load_dataset(
             "imagefolder", data_files={"train": str(tree / "**")}, split="train", cache_dir=str(cache)
         )
-        part = _unopened(found)
+        part = _undecoded(found)
         return list(part), part.features
     except Exception:  # its errors speak of Arrow and of folders here
         raise UserError(
@@ -95,8 +100,8 @@ def _image_folder(tree: Path, cache: Path) -> tuple[list[Mapping[str, Any]], Map
         ) from None
 
 
-def _unopened(part: Any) -> Any:
-    """The same rows with pictures as bytes or paths: `datasets` would open any format that Pillow knows."""
+def _undecoded(part: Any) -> Any:
+    """The same rows with pictures as bytes or paths: `datasets` would decode any format that Pillow knows, at any size."""
     kind = _datasets().Image
     for name, feature in (part.features or {}).items():
         if isinstance(feature, kind):
@@ -112,7 +117,7 @@ def _examples(
     on_step: OnStep | None,
     tree: Path | None = None,
 ) -> list[Example]:
-    """Of at most `count` rows."""
+    """An example for each of `rows`, of which there are `count` at most. `tree` is the folder that their paths must lie in."""
     into.mkdir(parents=True, exist_ok=True)
     found = []
     for number, row in enumerate(rows):
@@ -121,7 +126,7 @@ def _examples(
         for name, columns in PICTURES.items():
             with suppress(UserError):
                 picture = images.thumbnail(images.read(_bytes(_first(row, columns), tree)).image, MAX_SIDE)
-                pictures[name] = _kept(picture, into / f"{number:05d}-{name}")
+                pictures[name] = _save(picture, into / f"{number:05d}-{name}")
         found.append(Example(**texts, **pictures))
         if on_step:
             on_step(number + 1, count)
@@ -129,11 +134,12 @@ def _examples(
 
 
 def _first(row: Mapping[str, Any], columns: Iterable[str]) -> Any:
+    """The value of the first column that the row has one for, or None."""
     return next((row[column] for column in columns if row.get(column) is not None), None)
 
 
 def _text(row: Mapping[str, Any], columns: Iterable[str], features: Mapping[str, Any]) -> str:
-    """Of several captions or answers the first; a label's number by its name. "" for a text that is too long."""
+    """The first of several captions or answers; of a class index its name by `features`. "" for a text that is too long."""
     column = next((column for column in columns if row.get(column) is not None), "")
     value = row.get(column)
     while isinstance(value, list | tuple | dict):
@@ -147,7 +153,7 @@ def _text(row: Mapping[str, Any], columns: Iterable[str], features: Mapping[str,
 
 
 def _bytes(value: Any, tree: Path | None) -> bytes:
-    """A picture's file, at most as much of it as core/images.py reads. Raises UserError where there is none."""
+    """The encoded picture, of which at most one byte more is read than core/images.py takes. Raises UserError where there is none."""
     value = value if isinstance(value, dict) else {}
     if value.get("bytes"):
         return bytes(value["bytes"])
@@ -169,13 +175,13 @@ def _bytes(value: Any, tree: Path | None) -> bytes:
     raise UserError("There is no such picture.")
 
 
-def _kept(picture: Image, path: Path) -> str:
-    """Its file: as the galleries keep pictures; a mask exact, and white where it is at least half as bright as can be, so that
-    masks of 0 and 1 can be seen too."""
+def _save(picture: Image, path: Path) -> str:
+    """The path of the new file: JPEG, as galleries keep pictures; for a mask PNG, white where it is at least half as bright as its
+    brightest pixel, so that masks of 0 and 1 are read like those of 0 and 255."""
     if path.name.endswith("mask"):
         grey = picture.convert("L")
-        half = max(1, max(grey.tobytes())) / 2
-        grey.point([255 if value >= half else 0 for value in range(256)]).save(path.with_suffix(".png"))
+        threshold = max(1, max(grey.tobytes())) / 2
+        grey.point([255 if value >= threshold else 0 for value in range(256)]).save(path.with_suffix(".png"))
         return str(path.with_suffix(".png"))
     picture.save(path.with_suffix(".jpg"), "JPEG", quality=90)
     return str(path.with_suffix(".jpg"))

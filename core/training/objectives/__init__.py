@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""One file a learning strategy."""
+"""Training objectives, one file each; files that begin with _ hold what several of them share."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Contrastive learning: a picture and its caption are drawn together, and apart from all others of the batch."""
+"""Contrastive learning (Radford et al., arXiv 2103.00020): the vectors of a picture and its caption are made more similar to each
+other than to those of the rest of the batch."""
 
 from __future__ import annotations
 
@@ -21,8 +22,8 @@ from core.models.trained.pair import ARCHITECTURE, MODALITIES
 from core.tasks._ranking import recall
 from core.training import register
 from core.training.objective import Batch, Example, Learner, Objective
-from core.training.objectives import _towers
-from core.training.objectives._pairs import ContrastiveConfig, Pairs
+from core.training.objectives import _lora
+from core.training.objectives._contrastive import ContrastiveConfig, ContrastiveLearner
 
 
 @register
@@ -31,16 +32,16 @@ class Contrastive(Objective):
     title = "Contrastive learning (CLIP, SigLIP, LiT, CLOOB, DeCLIP)"
     order = 10
     needs = ("image", "text")
-    data = "gallery"  # scenes share their captions, and R@1 asks for the one that belongs to a picture
+    data = "gallery"  # many scenes have the same caption, so R@1 would tell little
     metric = "R@1"
     Config = ContrastiveConfig
-    about = r"""**Learned:** of the embedded pair a linear map beside the anchors on the text side, and on the image side unless it
-is locked (LiT); the sigmoid loss also learns its scale and bias. Of a published checkpoint, maps of low rank beside those of its
-text tower, and of its image tower unless locked ([LoRA](https://arxiv.org/abs/2106.09685)), added to them in the end. **Frozen:**
-the towers' own weights and the anchors. It starts as the base itself.
+    about = r"""**Learned:** of the embedded pair a linear map, added to the relative representation, on the text side, and on the image side unless
+it is locked (LiT); with the sigmoid loss also scale and bias. Of a published checkpoint, matrices of low rank for the linear layers of
+its text tower, and of its image tower unless locked ([LoRA](https://arxiv.org/abs/2106.09685)), merged into them in the end. **Frozen:**
+the towers' own weights and the anchors. Training starts from the base as it is.
 **Loss** over n pairs with unit vectors $x_i$, $y_i$: softmax, as CLIP,
 $-\frac{1}{2n}\sum_i \log\frac{e^{s x_i y_i}}{\sum_j e^{s x_i y_j}} + \log\frac{e^{s x_i y_i}}{\sum_j e^{s x_j y_i}}$; sigmoid, as
-SigLIP, $-\frac{1}{n}\sum_{i,j}\log\sigma(z_{ij}(s x_i y_j + b))$; InfoLOOB, as CLOOB, on retrieved vectors without the own pair in the
+SigLIP, $-\frac{1}{n}\sum_{i,j}\log\sigma(z_{ij}(s x_i y_j + b))$; InfoLOOB, as CLOOB, on retrieved vectors, without the positive pair in the
 denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](https://arxiv.org/abs/2303.15343),
 [LiT](https://arxiv.org/abs/2111.07991), [CLOOB](https://arxiv.org/abs/2110.11316), [DeCLIP](https://arxiv.org/abs/2110.05208)."""
 
@@ -48,11 +49,12 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
 
     @classmethod
     def bases(cls, models: Models) -> list[str]:
+        """The embedded pair, and every dual encoder of transformers."""
         return [EMBEDDED, *(spec.id for spec in models.catalog.specs(TransformersPair))]
 
     @cached_property
     def _frozen(self) -> TransformersPair:
-        """The published checkpoint as it is, which encodes."""
+        """The published checkpoint before training, for `encode`."""
         return self._pair()
 
     def _pair(self) -> TransformersPair:
@@ -64,40 +66,41 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
         return pair
 
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        """`image` [n, 1280] and `text` [n, 384], each tower's own unit vectors; of a published checkpoint what
-        `_towers.encode` gives."""
+        """`image` [n, 1280] and `text` [n, 384], the towers' vectors of unit norm; of a published checkpoint what `_lora.encode`
+        gives."""
         if self.base != EMBEDDED:
-            return _towers.encode(self._frozen, examples, self.config.lock_image)
+            return _lora.encode(self._frozen, examples, self.config.lock_image)
         pictures = [self._call("image_vector", example.picture())[0] for example in examples]
         return {"image": torch.stack(pictures), "text": self._call("centred", [example.text for example in examples])}
 
-    def learner(self, train: Batch) -> Pairs:
+    def learner(self, train: Batch) -> ContrastiveLearner:
         if self.base != EMBEDDED:
-            self.__dict__.pop("_frozen", None)  # one copy in memory is enough
-            return _towers.Towers(self._pair(), self.config, {name: value[:1] for name, value in train.items()})
+            self.__dict__.pop("_frozen", None)  # features are computed: one copy in memory is enough
+            return _lora.LoraLearner(self._pair(), self.config, {name: value[:1] for name, value in train.items()})
         anchors = {side: self._call("anchor_vectors", side) for side in MODALITIES}
         scale = self.models.detail(self.base, "scale").scale
-        return Maps(anchors, scale, self.config)
+        return LinearMapsLearner(anchors, scale, self.config)
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
-        """Recall@1 in 0..1 among the held-out part, words to pictures and back. A picture is in it once, with all of its
-        captions; equal captions answer for each other's pictures, as in `retrieval.evaluate`."""
+        """Recall@1 in 0..1 over the held-out part: `R@1` from text to picture, `R@1 pictures to words` from picture to text. A
+        picture is a candidate once, with all of its captions as positives; equal captions share their pictures, as in
+        `retrieval.evaluate`."""
         found = learner.outputs_of_many(rows)
         images, texts = found["image"].numpy(), found["text"].numpy()
-        pictures, pictures_of, captions_of = right_answers(examples)
+        pictures, pictures_of, captions_of = ground_truth(examples)
         return {
             "R@1": recall(texts, images[pictures], pictures_of).at[1],
             "R@1 pictures to words": recall(images[pictures], texts, captions_of).at[1],
         }
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
-        """For each picture the caption, of those shown, that it resembles most."""
+        """For each picture the most similar of the `examples`' captions."""
         found = learner.outputs_of_many(rows)
         best = (found["image"] @ found["text"].T).argmax(1)
         return [examples[int(row)].text for row in best]
 
     def save(self, learner: Learner, folder: Path) -> None:
-        assert isinstance(learner, Pairs)
+        assert isinstance(learner, ContrastiveLearner)
         learner.save(folder)
 
     def _call(self, method: str, *args: object) -> Tensor:
@@ -105,18 +108,18 @@ denominator. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), [SigLIP](http
         return found.cpu().clone()  # the engine gives tensors that no gradient may pass
 
 
-def right_answers(examples: Sequence[Example]) -> tuple[list[int], list[list[int]], list[list[int]]]:
-    """(the row of each different picture; for each row which of those pictures its caption is true of; for each of those pictures
-    the rows whose captions are true of it)."""
+def ground_truth(examples: Sequence[Example]) -> tuple[list[int], list[list[int]], list[list[int]]]:
+    """(the first row of each different picture; for each row the indices of those pictures that its caption belongs to; for each of
+    those pictures the rows of its captions). Captions are compared in lower case."""
     row_of: dict[str, int] = {}
     texts = [example.text.lower() for example in examples]
     for row, example in enumerate(examples):
         row_of.setdefault(example.image, row)
     place_of = {picture: place for place, picture in enumerate(row_of)}
-    true_of: dict[str, set[int]] = {}
+    pictures_by_text: dict[str, set[int]] = {}
     for example, text in zip(examples, texts, strict=True):
-        true_of.setdefault(text, set()).add(place_of[example.image])
-    pictures_of = [sorted(true_of[text]) for text in texts]
+        pictures_by_text.setdefault(text, set()).add(place_of[example.image])
+    pictures_of = [sorted(pictures_by_text[text]) for text in texts]
     captions_of: list[list[int]] = [[] for _ in row_of]
     for row, places in enumerate(pictures_of):
         for place in places:
@@ -124,12 +127,13 @@ def right_answers(examples: Sequence[Example]) -> tuple[list[int], list[list[int
     return list(row_of.values()), pictures_of, captions_of
 
 
-class Maps(Pairs):
-    """The two maps, zero at first, so that the first vectors are the embedded pair's."""
+class LinearMapsLearner(ContrastiveLearner):
+    """Linear maps `maps` {modality: [d of its tower, anchors]}, zero at first, so that training starts from the embedded pair's
+    vectors (see `adapted`)."""
 
     def __init__(self, anchors: dict[str, Tensor], scale: float, settings: ContrastiveConfig) -> None:
         sigmoid = settings.loss == "sigmoid"
-        # SigLIP begins with -10, so that the many pairs that do not belong together are no surprise.
+        # SigLIP (section 3.2) starts at -10, since nearly all of the n * n pairs are negatives.
         super().__init__(settings, scale, -10.0 if sigmoid else 0.0, learned=sigmoid)
         for side, vectors in anchors.items():
             self.register_buffer(f"{side}_anchors", vectors)

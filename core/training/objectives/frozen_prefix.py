@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Frozen PrefixLM: a mapping network learns to say to a frozen language model what a picture shows."""
+"""Frozen PrefixLM: a mapping network, trained to turn a picture into vectors that a frozen language model reads as a prefix."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ from core.training.objectives._captioning import GridCaptionObjective
 
 
 # On 2,000 composed scenes, in a run of 800 updates, 79 of 100 captions of held-out scenes named the object after 600, and 78 at the
-# end. Looking at 2,500 scenes took 5 minutes and 600 updates 9, on one thread of a busy machine. With 800 scenes: 64 to 67.
+# end. The features of 2,500 scenes took 5 minutes and 600 updates 9, on one thread of a busy machine. With 800 scenes: 64 to 67.
 @dataclass(frozen=True)
 class FrozenPrefixConfig(Config):
     steps: int = option(600, "updates of the weights", 1, 20_000)
     batch: int = option(32, "examples in each update", 2, 1024)
     learning_rate: float = option(1e-3, "size of an update", 1e-7, 1.0)
     eval_every: int = option(100, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
-    mapping: str = option("mlp", "ClipCap's perceptron, or a resampler whose queries look at places", of=MAPPINGS)
-    slots: int = option(10, "vectors that stand before the caption", 1, 20)
-    layers: int = option(2, "of the resampler", 1, 6)
+    mapping: str = option(
+        "mlp", "ClipCap's perceptron, or a Perceiver resampler, whose queries attend to the grid", of=MAPPINGS
+    )
+    slots: int = option(10, "length of the prefix, in vectors", 1, 20)
+    layers: int = option(2, "layers of the resampler", 1, 6)
 
 
 @register
@@ -31,9 +33,9 @@ class FrozenPrefixObjective(GridCaptionObjective):
     title = "Frozen PrefixLM (Frozen, ClipCap, MAPL)"
     order = 30
     Config = FrozenPrefixConfig
-    about = r"""**Learned:** a mapping network that makes of the picture's grid $k$ vectors, which stand before the caption as words would:
-a perceptron over the mean of the places (ClipCap), or a Perceiver resampler, whose queries look at the places (Flamingo, MAPL).
-**Frozen:** the vision tower, and the whole language model, which never saw a picture. **Loss** over the tokens $y_1 \dots y_T$ of a
+    about = r"""**Learned:** a mapping network from the picture's grid of features to $k$ vectors, which stand before the caption's token embeddings:
+a perceptron over the mean of the grid (ClipCap), or a Perceiver resampler, whose queries attend to the grid (Flamingo, MAPL).
+**Frozen:** the vision tower, and the whole language model, which was trained on text alone. **Loss** over the tokens $y_1 \dots y_T$ of a
 caption, $-\frac{1}{T}\sum_t \log p(y_t \mid v_1 \dots v_k, y_{<t})$, the mean over all tokens of the batch. **Papers:**
 [Frozen](https://arxiv.org/abs/2106.13884), [ClipCap](https://arxiv.org/abs/2111.09734), [MAPL](https://arxiv.org/abs/2210.07179),
 [Flamingo](https://arxiv.org/abs/2204.14198)."""

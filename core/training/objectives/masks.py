@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Segmentation: the decoder learns where objects end, in pictures of one's own."""
+"""Segmentation by words: the mask decoder that ships is fine-tuned on pictures and masks of one's own."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from core.training.losses import mask_losses
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
 
 SIDE = INPUT_SIZES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
-GRID = SIDE // 8
-COARSE = 0.4  # weight of the loss at stride 16
+GRID = SIDE // 8  # places to a side at stride 8, at which masks are predicted
+STRIDE_16_WEIGHT = 0.4  # weight of the loss at stride 16
 
 
 @dataclass(frozen=True)
@@ -38,38 +38,39 @@ class Masks(Objective):
     title = "Segmentation by words (CLIPSeg)"
     order = 70
     needs = ("image", "text", "mask")
-    phrases = True  # a person asks for one object at a time, and its mask is what is to be learned
+    phrases = True  # prompts name one object, so captions of several objects would be another task
     metric = "mean IoU"
     Config = MasksConfig
-    about = r"""**Learned:** the shipped decoder, which sharpens a phrase's similarity maps into a mask. **Frozen:** both towers, and
-with them what a phrase resembles where. **Loss** over n masks $m$ of p pixels with probabilities $q=\sigma(z)$, at stride 8 and, times
+    about = r"""**Learned:** the shipped decoder, which turns a phrase's similarity maps into a mask. **Frozen:** both towers, and
+with them the similarity maps. **Loss** over n masks $m$ of p pixels with probabilities $q=\sigma(z)$, at stride 8 and, times
 0.4, at stride 16: binary cross-entropy $-\frac{1}{np}\sum m\log q+(1-m)\log(1-q)$ plus dice
 $\frac{1}{n}\sum_i 1-\frac{2\sum m q+1}{\sum m+\sum q+1}$ over the masks that are not empty. **Papers:**
 [CLIPSeg](https://arxiv.org/abs/2112.10003), [V-Net](https://arxiv.org/abs/1606.04797) for the dice loss."""
 
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        """The tower's depths, `stride N` [n, channels, h, w]; `maps` [n, len(MAPS), 28, 28] of the phrase; `masks`
-        [n, 56, 56] in 0..1. All in float16."""
+        """`stride N` [n, channels, h, w], the vision tower's features at each of its depths; `maps` [n, len(MAPS), 28, 28], the
+        phrase's similarity maps; `masks` [n, GRID, GRID] in 0..1. All in float16."""
         rows = [self._row(example) for example in examples]
         return {name: torch.stack([row[name] for row in rows]).half() for name in rows[0]}
 
-    def learner(self, train: Batch) -> Decoder:
-        return Decoder(load_mask_decoder())
+    def learner(self, train: Batch) -> MaskLearner:
+        return MaskLearner(load_mask_decoder())
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
-        """Mean intersection over union, at a probability of 0.5, of the masks that are not empty; without any, nothing."""
-        iou, _ = overlap(learner, rows)
+        """`mean IoU` in 0..1, intersection over union at a probability of 0.5, over the masks that are not empty; {} without any."""
+        iou, _ = iou_and_area(learner, rows)
         return {} if iou.isnan().all() else {"mean IoU": float(iou.nanmean())}
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
-        iou, covered = overlap(learner, rows)
+        """The share of the picture that each mask covers, and its IoU, in words."""
+        iou, area = iou_and_area(learner, rows)
         return [
             f"{example.text}: covers {share:.0%}, IoU {value:.2f}"
-            for example, value, share in zip(examples, iou.tolist(), covered.tolist(), strict=True)
+            for example, value, share in zip(examples, iou.tolist(), area.tolist(), strict=True)
         ]
 
     def save(self, learner: Learner, folder: Path) -> None:
-        assert isinstance(learner, Decoder)
+        assert isinstance(learner, MaskLearner)
         learner.decoder.save_pretrained(folder)
 
     def _row(self, example: Example) -> dict[str, Tensor]:
@@ -80,7 +81,9 @@ $\frac{1}{n}\sum_i 1-\frac{2\sum m q+1}{\sum m+\sum q+1}$ over the masks that ar
         return row | {"maps": maps, "masks": torch.from_numpy(np.asarray(mask, np.float32) / 255)}
 
 
-class Decoder(Learner):
+class MaskLearner(Learner):
+    """Binary cross-entropy plus dice (see `mask_losses`) at stride 8, and at stride 16 times STRIDE_16_WEIGHT."""
+
     def __init__(self, decoder: MapDecoder) -> None:
         super().__init__()
         self.decoder = decoder
@@ -94,14 +97,14 @@ class Decoder(Learner):
         masks = batch["masks"].to(self.decoder.device).float()
         cross, dice = mask_losses(outputs["logits"], masks)
         coarse = mask_losses(outputs["stride 16"], avg_pool2d(masks, 2))
-        return {"loss": cross + dice + COARSE * (coarse[0] + coarse[1]), "cross-entropy": cross, "dice": dice}
+        return {"loss": cross + dice + STRIDE_16_WEIGHT * (coarse[0] + coarse[1]), "cross-entropy": cross, "dice": dice}
 
 
-def overlap(learner: Learner, rows: Batch) -> tuple[Tensor, Tensor]:
-    """[n] each, of held-out masks: the intersection over union, NaN where the true mask is empty, and the share of the
-    picture that is predicted to belong to the mask."""
+def iou_and_area(learner: Learner, rows: Batch) -> tuple[Tensor, Tensor]:
+    """[n] each: the intersection over union in 0..1, NaN where the true mask is empty, and the share in 0..1 of the picture that the
+    predicted mask covers."""
     found = learner.outputs_of_many(rows)["logits"] > 0
     truth = rows["masks"].cpu() > 0.5
-    both, either = ((part).flatten(1).sum(1).float() for part in (found & truth, found | truth))
+    both, either = (part.flatten(1).sum(1).float() for part in (found & truth, found | truth))
     iou = torch.where(truth.flatten(1).any(1), both / either, torch.nan)
     return iou, found.flatten(1).float().mean(1)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""A linear probe: labels of one's own, from a few pictures of each."""
+"""A linear probe (Radford et al., arXiv 2103.00020, section 3.2): logistic regression on frozen features, for labels of one's own."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ from core.models.trained.linear_probe import ARCHITECTURE, probed
 from core.tasks import zero_shot
 from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
-from core.training.objectives._texts import as_bytes, as_texts, choice_loss, places
+from core.training.objectives._texts import decode_texts, encode_texts, index_among, known_cross_entropy
 
 
 @dataclass(frozen=True)
 class ProbeConfig(Config):
     batch: int = option(64, "examples in each update", 2, 1024)
-    weight_decay: float = option(0.05, "pull of the weights towards zero, which is the base's own answer", 0.0, 1.0)
+    weight_decay: float = option(
+        0.05, "pull of the weights towards zero, that is towards zero-shot classification", 0.0, 1.0
+    )
 
 
 @register
@@ -39,19 +41,20 @@ class Probe(Objective):
     metric = "accuracy"
     Config = ProbeConfig
     about = r"""**Learned:** a row of weights $w_k$ and a bias $b_k$ for each label. **Frozen:** both towers; the picture's features
-$f$ are computed once. It starts as zero-shot classification, to which the weights are added: of the embedded pair $f$ is the vision
-tower's own vector, in which no text has a place, so it could not start there otherwise. With cosine $x\,t_k$ of picture and label,
+$f$ are computed once. Training starts from zero-shot classification, to which the weights are added; of the embedded pair $f$ is the
+vision tower's own vector, which cannot be compared with texts. With cosine $x\,t_k$ of picture and label,
 $z_k = s\,(x\,t_k + f\,w_k) + b_k$. **Loss**: $-\frac{1}{n}\sum_i \log\frac{e^{z_{y_i}}}{\sum_k e^{z_k}}$, multinomial logistic
 regression, with weight decay. **Papers:** [CLIP](https://arxiv.org/abs/2103.00020), section 3.2;
 [LP++](https://arxiv.org/abs/2404.02285), on adding what the labels' names say."""
 
     @classmethod
     def bases(cls, models: Models) -> list[str]:
+        """Every dual encoder."""
         return [spec.id for spec in models.catalog.specs(DualEncoder)]
 
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        """`features` [n, f] of the picture tower, `image` and `text` [n, d] of picture and label in one space, and the
-        label's `name`."""
+        """`features` [n, f] of the vision tower; `image` and `text` [n, d], the base's vectors of picture and label, of unit norm;
+        `name` [n, bytes], the label by `encode_texts`."""
         pictures, names = [example.picture() for example in examples], [example.label.strip() for example in examples]
         known = sorted(set(names))
         texts = torch.from_numpy(zero_shot.label_vectors(self.models, self.base, known))
@@ -62,21 +65,23 @@ regression, with weight decay. **Papers:** [CLIP](https://arxiv.org/abs/2103.000
         else:
             features = vectors = torch.from_numpy(self.models.embed_images(self.base, pictures))
         own = texts[[known.index(name) for name in names]]
-        return {"features": features, "image": vectors.clone(), "text": own, "name": as_bytes(names)}
+        return {"features": features, "image": vectors.clone(), "text": own, "name": encode_texts(names)}
 
-    def learner(self, train: Batch) -> Rows:
-        return Rows(train, self.models.detail(self.base, "scale").scale)
+    def learner(self, train: Batch) -> ProbeLearner:
+        """Its labels are those of the training part."""
+        return ProbeLearner(train, self.models.detail(self.base, "scale").scale)
 
     def measure(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> dict[str, float]:
-        """The share of pictures that get their own label."""
+        """`accuracy` in 0..1: the share of pictures whose likeliest label is the given one."""
         found = self._labels(learner, rows)
         return {"accuracy": sum(a == b.label.strip() for a, b in zip(found, examples, strict=True)) / len(found)}
 
     def predict(self, learner: Learner, rows: Batch, examples: Sequence[Example]) -> list[str]:
+        """The likeliest labels."""
         return self._labels(learner, rows)
 
     def save(self, learner: Learner, folder: Path) -> None:
-        assert isinstance(learner, Rows)
+        assert isinstance(learner, ProbeLearner)
         folder.mkdir(parents=True, exist_ok=True)
         weights = {"texts": learner.texts, "weight": learner.weight, "bias": learner.bias}
         save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / "model.safetensors")
@@ -84,12 +89,13 @@ regression, with weight decay. **Papers:** [CLIP](https://arxiv.org/abs/2103.000
         (folder / "config.json").write_text(json.dumps(config, indent=1))
 
     def _labels(self, learner: Learner, rows: Batch) -> list[str]:
-        assert isinstance(learner, Rows)
+        assert isinstance(learner, ProbeLearner)
         return [learner.labels[place] for place in learner.outputs_of_many(rows)["logits"].argmax(1)]
 
 
-class Rows(Learner):
-    """Weights of zero at first, for the labels of the training part."""
+class ProbeLearner(Learner):
+    """`weight` [labels, f] and `bias` [labels], zero at first; `texts` [labels, d] are the labels' vectors. A label that is not in the
+    training part has no part in the loss."""
 
     names: Tensor
     texts: Tensor
@@ -100,7 +106,7 @@ class Rows(Learner):
         first = [int((inverse == label).nonzero()[0]) for label in range(len(names))]
         self.register_buffer("names", names)
         self.register_buffer("texts", train["text"][first])
-        self.labels, self.scale = as_texts(names), scale
+        self.labels, self.scale = decode_texts(names), scale
         self.weight = nn.Parameter(torch.zeros(len(names), train["features"].shape[1]))
         self.bias = nn.Parameter(torch.zeros(len(names)))
 
@@ -109,4 +115,4 @@ class Rows(Learner):
         return {"logits": probed(features, vectors, self.texts, self.weight, self.bias, self.scale)}
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        return {"loss": choice_loss(outputs["logits"], places(batch["name"], self.names))}
+        return {"loss": known_cross_entropy(outputs["logits"], index_among(batch["name"], self.names))}

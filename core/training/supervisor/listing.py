@@ -18,17 +18,17 @@ from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, R
 from core.training.supervisor.table import Row
 
 OVER = (FINISHED, CANCELLED, FAILED)
-MAKING_DATA, STARTING = "making data", "starting"
+COPYING, STARTING = "copying the data", "starting"  # before the process writes a stage itself
 LOG_TAIL = 20_000  # bytes of a log that are shown
 Metrics = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Run:
-    """`created` in seconds since 1970, `state` as in core/training/run_folder.py; `stage` says what a running one does, as
-    "computing features: 120 of 253", `reason` why one failed; `step` of `steps` updates are made. Of one that runs or ran
-    here: `seconds` its process has worked; of a running one `seconds_left` until the stage ends, where that is known, and
-    `seconds_silent` since its last sign of life."""
+    """`created` in seconds since 1970, `state` as in core/training/run_folder.py. `stage` is what a running one does, as "computing
+    features: 120 of 253", or where another one ended; `reason` why one failed; `step` of `steps` updates are made. `seconds` its
+    processes have worked, and of a running one `seconds_left` until the stage ends. `sign_of_life` is when it last wrote how far
+    it is, in seconds since 1970, or began. None where it is not known."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class Run:
     steps: int = 0
     seconds: float | None = None
     seconds_left: float | None = None
-    seconds_silent: float | None = None
+    sign_of_life: float | None = None
 
 
 def describe(row: Row, folder: RunFolder, metrics: Metrics, exit_status: int | None = None) -> Run:
@@ -98,18 +98,21 @@ def log_end(folder: RunFolder) -> str:
 
 
 def _progress(row: Row, folder: RunFolder, training: bool) -> dict[str, Any]:
-    progress = folder.progress()
-    if not training:
-        return {"seconds": progress.seconds if progress else None}
-    started = [process.started for process in (row.process, folder.process()) if process and process.alive]
-    if progress is None or progress.began < max(started, default=0.0):  # an earlier process's
-        return {"stage": STARTING if (folder.path / "request.json").exists() else MAKING_DATA}
-    now = time.time()
+    progress, now = folder.progress(), time.time()
+    processes = [process for process in (row.process, folder.process()) if training and process and process.alive]
+    started = max((process.started for process in processes), default=0.0)
+    if training and (progress is None or progress.began < started):  # what there is was written by an earlier process
+        stage = STARTING if (folder.path / "request.json").exists() else COPYING
+        began = max(started, row.created)  # until it is launched, the process noted is the app itself
+        earlier = progress.seconds() if progress else 0.0
+        return {"stage": stage, "seconds": earlier + max(0.0, now - began), "sign_of_life": began}
+    if progress is None:
+        return {}
     return {
         "stage": str(progress),
-        "seconds": max(0.0, now - progress.began),
-        "seconds_left": progress.seconds_left,
-        "seconds_silent": max(0.0, now - progress.updated),
+        "seconds": progress.seconds(now if training else None),
+        "seconds_left": progress.seconds_left(now) if training else None,
+        "sign_of_life": progress.updated,
     }
 
 

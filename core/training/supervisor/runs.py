@@ -80,7 +80,7 @@ class Runs:
         known = {row.id for row in self._table.rows()}
         for path in self.place.glob("*/request.json"):
             if path.parent.name not in known:
-                with suppress(UserError):
+                with suppress(UserError, OSError):  # deleted in this moment, or no run's
                     self._table.adopt(path.parent.name, RunFolder(path.parent).request(), path.stat().st_mtime)
         return [self._describe(row) for row in self._table.rows() if self._folder(row.id).path.is_dir()]
 

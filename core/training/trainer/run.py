@@ -21,7 +21,7 @@ from core.settings import Settings
 from core.training import OBJECTIVES, all_objectives, need_base
 from core.training.failures import reason
 from core.training.objective import Learner, Objective
-from core.training.progress import SAVING, ProgressFile
+from core.training.progress import LOADING, SAVING, ProgressFile
 from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.trainer.card import environment, model_card
 from core.training.trainer.features import features, rows_from
@@ -50,14 +50,14 @@ def execute(folder: RunFolder, device: str = "auto", models: Path | None = None)
 
 
 def _execute(folder: RunFolder, models: Models) -> str:
+    progress = ProgressFile(folder.path / "progress.json", folder.writes)
+    progress.stage(LOADING)
+    folder.write_status(RUNNING)
     request, examples = folder.request(), folder.examples()
     kind = OBJECTIVES.get(request.objective)
     config = kind.Config.read(request.settings)
     objective = kind(config, models, request.base)
     need_base(models, request.objective, request.base)
-    progress = ProgressFile(folder.path / "progress.json", folder.writes)
-    progress.stage("starting")
-    folder.write_status(RUNNING)
     folder.write("environment.json", json.dumps(environment(models), indent=1))
     base = models.catalog.spec(request.base).path
     if base:  # a folder of this machine: noted here, not in the model, which may be given away

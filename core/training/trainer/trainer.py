@@ -20,7 +20,7 @@ from core.errors import UserError
 from core.training import checkpoints
 from core.training.data.check import evenly_spaced
 from core.training.objective import EVAL_CHUNK, Batch, Config, Example, Learner, Objective
-from core.training.progress import MEASURING, TRAINING, ProgressFile
+from core.training.progress import EVALUATING, TRAINING, ProgressFile
 from core.training.run_folder import RunFolder
 from core.training.trainer.callbacks import WatchCallback
 from core.training.trainer.features import rows_at
@@ -76,8 +76,8 @@ class RunTrainer(transformers.Trainer):  # type: ignore[misc]
         done = checkpoints.step_of(last) if last else 0
         self.folder.truncate_metrics(done if last else -1)
         if last is None:
-            self.progress.stage(MEASURING)
-            self.evaluate()
+            self.progress.stage(EVALUATING)
+            self.measure()
             self.write_predictions("before")
         if done < self.args.max_steps:
             self.progress.stage(TRAINING, self.args.max_steps, done)
@@ -92,9 +92,14 @@ class RunTrainer(transformers.Trainer):  # type: ignore[misc]
             raise UserError("The loss is no longer a number. Lower the learning rate, and look at the data.")
         return loss
 
-    @torch.no_grad()
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        self.progress.update(self.state.global_step)
+        """Called by `train` every `eval_every` updates."""
+        with self.progress.during(EVALUATING, self.state.global_step):
+            return self.measure()
+
+    @torch.no_grad()
+    def measure(self) -> dict[str, float]:
+        """The loss's terms as `eval_NAME` and the objective's own metrics, on the held-out examples; also reported."""
         learner = self.learner()
         chunk, learner.chunk = learner.chunk, learner.chunk or EVAL_CHUNK
         terms = learner(**{name: value.to(self.args.device) for name, value in self.parts.held_out.items()})

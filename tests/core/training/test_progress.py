@@ -21,15 +21,48 @@ def test_stage_time_gone_and_time_left(tmp_path, clock):
     file = ProgressFile(tmp_path / "progress.json")
     clock[0] += 10
     file.stage("training", total=200, done=100)  # resumed: 100 updates were made before
-    assert file.progress.seconds_left is None
+    assert file.progress.seconds_left(clock[0]) is None
     clock[0] += 20
     file.update(140)
     found = Progress.read(tmp_path / "progress.json")
     assert str(found) == "training: 140 of 200"
-    assert (found.seconds, found.seconds_left) == (30.0, 30.0)
+    assert (found.seconds(), found.seconds_left(clock[0])) == (30.0, 30.0)
+    assert (found.seconds(clock[0] + 12), found.seconds_left(clock[0] + 12)) == (42.0, 18.0)  # read a while later
+    assert found.seconds_left(clock[0] + 1000) == 0.0
     file.stage("saving the model")
     assert str(Progress.read(tmp_path / "progress.json")) == "saving the model"
-    assert file.progress.seconds_left is None
+    assert file.progress.seconds_left(clock[0]) is None
+
+
+def test_an_evaluation_within_training_is_named_and_counts_for_the_pace(tmp_path, clock):
+    file = ProgressFile(tmp_path / "progress.json")
+    file.stage("training", total=100)
+    clock[0] += 10
+    with file.during("evaluating", 50):
+        found = Progress.read(tmp_path / "progress.json")
+        assert (str(found), found.seconds_left(clock[0])) == ("training: 50 of 100, evaluating", 10.0)
+        clock[0] += 40
+    found = Progress.read(tmp_path / "progress.json")
+    assert (str(found), found.seconds_left(clock[0])) == ("training: 50 of 100", 50.0)
+    with pytest.raises(OSError, match="gone"), file.during("evaluating", 100):
+        raise OSError("gone")
+    assert str(Progress.read(tmp_path / "progress.json")) == "training: 100 of 100, evaluating"  # where it failed
+    file.stage("saving the model")
+    assert str(Progress.read(tmp_path / "progress.json")) == "saving the model"
+
+
+def test_the_time_of_a_process_that_was_cut_off_counts(tmp_path, clock):
+    first = ProgressFile(tmp_path / "progress.json")
+    clock[0] += 60
+    first.stage("training", total=100)
+    clock[0] += 10_000  # cut off, and resumed much later
+    second = ProgressFile(tmp_path / "progress.json")
+    clock[0] += 5
+    second.stage("training", total=100, done=40)
+    assert Progress.read(tmp_path / "progress.json").seconds() == 65.0
+    clock[0] += 100
+    third = ProgressFile(tmp_path / "progress.json")
+    assert third.progress.seconds() == 65.0
 
 
 def test_it_is_written_once_a_second_at_most_and_at_the_end(tmp_path, clock):
@@ -47,9 +80,10 @@ def test_it_is_written_once_a_second_at_most_and_at_the_end(tmp_path, clock):
 def test_what_no_run_wrote_is_no_progress(tmp_path, text):
     (tmp_path / "progress.json").write_text(text)
     assert Progress.read(tmp_path / "progress.json") is None
-    rows = {"stage": "x", "began": "y", "stage_began": 0, "updated": 0}
-    (tmp_path / "progress.json").write_text(json.dumps(rows))
-    assert Progress.read(tmp_path / "progress.json") is None
+    right = {"stage": "x", "began": 0, "stage_began": 0, "updated": 0}
+    for wrong in ({}, {"began": "y"}, {"stage": 3}, {"updated": float("nan")}, {"activity": []}, {"earlier": None}):
+        (tmp_path / "progress.json").write_text(json.dumps(right | wrong))
+        assert (Progress.read(tmp_path / "progress.json") is None) == bool(wrong)
     assert Progress.read(tmp_path / "none.json") is None
 
 

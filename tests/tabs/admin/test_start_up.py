@@ -10,7 +10,7 @@ import app
 from core.errors import UserError
 from core.settings import Settings
 from core.training.run_folder import FAILED, FINISHED
-from tabs.admin import page, watch
+from tabs.admin import page, reports
 
 REQUEST = {"objective": "removed", "data": "gallery", "settings": {"steps": 5}, "name": "from another lab"}
 
@@ -37,7 +37,7 @@ def test_a_run_of_an_objective_that_is_not_there_is_listed_with_the_reason(lab):
     assert (listed["begun"].state, listed["begun"].step, listed["begun"].steps) == (FAILED, 3, 5)
     assert listed["ended"].state == FINISHED
     assert all("no objective called 'removed'" in run.reason for run in listed.values())
-    assert {row[0] for row in watch._listed(lab.runs)["data"]} == {"from another lab"}
+    assert {row[0] for row in reports.run_table(lab.runs, lab.runs.list())["data"]} == {"from another lab"}
     with pytest.raises(UserError, match="no objective called 'removed'"):
         lab.runs.resume("begun")
     assert "status.json" not in [file.name for file in (lab.runs.place / "begun").iterdir()]

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from core.training.data import scenes
-from core.training.objectives._captioning import names
+from core.training.objectives._captioning import mentions
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def test_a_seed_gives_the_same_scenes(made, tmp_path):
 
 def test_every_field_is_filled_and_true(made):
     for example in made:
-        assert names(example.text, example.label)
-        there = [name for name in scenes.OBJECTS.values() if names(example.text, name)]
+        assert mentions(example.text, example.label)
+        there = [name for name in scenes.OBJECTS.values() if mentions(example.text, name)]
         assert 1 <= len(there) <= 2
         if example.question == "how many things are there?":
             assert example.answer == str(len(there))

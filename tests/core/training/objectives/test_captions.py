@@ -15,7 +15,7 @@ from core.models.layers.cross_attention import GATES, GatedCrossAttention, Prefi
 from core.models.layers.frozen_prefix import FrozenPrefix, Resampler
 from core.models.layers.grid_captioner import IGNORED, beam_search, caption_language, save_network
 from core.settings import Settings
-from core.training.objectives._captioning import CaptionLearner, caption_tokenizer, overlap, token_rows
+from core.training.objectives._captioning import CaptionLearner, caption_tokenizer, token_rows, word_f1
 
 pytestmark = pytest.mark.slow
 
@@ -141,6 +141,6 @@ def test_the_resampler_is_its_formula(grid):
 
 
 def test_words_in_common_count_words():
-    assert overlap("a bus", "a bus") == 1
-    assert overlap("a bus", "two dogs") == 0
-    assert overlap("a bus", "a red bus and") == pytest.approx(2 * 2 / 6)
+    assert word_f1("a bus", "a bus") == 1
+    assert word_f1("a bus", "two dogs") == 0
+    assert word_f1("a bus", "a red bus and") == pytest.approx(2 * 2 / 6)

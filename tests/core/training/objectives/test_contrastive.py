@@ -16,7 +16,7 @@ from core.models.layers.dual_encoder import TransformersPair
 from core.settings import Settings
 from core.training.data.example import Example
 from core.training.objective import Learner
-from core.training.objectives.contrastive import Contrastive, ContrastiveConfig, right_answers
+from core.training.objectives.contrastive import Contrastive, ContrastiveConfig, ground_truth
 from tests import HUB_CACHE
 from tests.core.training.objectives._small import check_learning, shapes, trained
 
@@ -123,7 +123,7 @@ def test_several_captions_of_a_picture_and_equal_captions_are_all_right(models):
     examples = [
         Example(image, text) for image, text in zip("aabbc", ("one", "Both", "both", "two", "three"), strict=True)
     ]
-    assert right_answers(examples) == ([0, 2, 4], [[0], [0, 1], [0, 1], [1], [2]], [[0, 1, 2], [1, 2, 3], [4]])
+    assert ground_truth(examples) == ([0, 2, 4], [[0], [0, 1], [0, 1], [1], [2]], [[0, 1, 2], [1, 2, 3], [4]])
     a, b, c = (1, 0, 0.1), (0, 1, 0), (0, 0, 1)
     rows = {"image": vectors(a, a, b, b, c), "text": vectors(a, b, a, b, c)}  # a's "Both" resembles b, b's "both" a
     objective = Contrastive(ContrastiveConfig(), models)

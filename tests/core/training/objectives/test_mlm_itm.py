@@ -13,11 +13,11 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.settings import Settings
 from core.training.objectives.mlm_itm import (
-    SAME,
+    SAME_TEXT,
     FusionConfig,
     MaskedAndMatched,
-    drawn_pairs,
-    drawn_words,
+    draw_masked,
+    draw_negatives,
     match_loss,
 )
 from tests.core.training.objectives._small import check_learning, shapes, trained
@@ -48,7 +48,7 @@ def fresh(objective, rows):
 def test_who_says_the_same_is_nobodys_wrong_text(lab):
     texts = ["there is a bus", "a picture of a bus", "a bus next to a camera", "a fire truck"]
     vectors = lab.embed_texts(EMBEDDED, texts)
-    same = (vectors @ vectors.T >= SAME).tolist()
+    same = (vectors @ vectors.T >= SAME_TEXT).tolist()
     assert same == [[True, True, False, False]] * 2 + [[False, False, True, False], [False, False, False, True]]
 
 
@@ -82,9 +82,9 @@ def test_the_losses_are_the_plain_formulas(lab, rows):
     learner = fresh(MaskedAndMatched(FusionConfig(), lab), rows)
     trained(learner, rows, 2, 1e-3)
     with torch.no_grad():
-        here = learner.here(rows)
-        logits, right, hidden = learner.hidden_words(here)
-        own, wrong = learner.outputs(rows)["match"], learner.wrong_pairs(here)
+        here = learner.on_device(rows)
+        logits, right, hidden = learner.masked_words(here)
+        own, wrong = learner.outputs(rows)["match"], learner.negatives(here)
         terms = learner(**rows)
     assert torch.equal(right, rows["ids"][hidden])
     mlm = 0.0
@@ -101,20 +101,20 @@ def test_the_losses_are_the_plain_formulas(lab, rows):
 def test_hidden_words_are_a_share_of_each_text():
     mask = torch.tensor([[1] * 22, [1] * 3 + [0] * 19])
     ids = torch.arange(44).reshape(2, 22) * mask
-    hidden = drawn_words(ids, mask)
+    hidden = draw_masked(ids, mask)
     assert hidden.sum(1).tolist() == [3, 1]  # 15 % of 20 words, and of one word that one
     assert hidden[1].tolist() == [False, True] + [False] * 20
     assert not hidden[0, [0, 21]].any()
-    assert torch.equal(hidden, drawn_words(ids, mask))
-    assert not torch.equal(hidden[0], drawn_words(ids + 1, mask)[0])
+    assert torch.equal(hidden, draw_masked(ids, mask))
+    assert not torch.equal(hidden[0], draw_masked(ids + 1, mask)[0])
 
 
 def test_wrong_pairs_are_never_those_that_say_the_same():
     other = torch.tensor([[0, 0, 1], [0, 0, 1], [1, 1, 0]], dtype=torch.bool)
-    images, texts = drawn_pairs(torch.rand(3, 3), other, torch.Generator().manual_seed(0))
+    images, texts = draw_negatives(torch.rand(3, 3), other, torch.Generator().manual_seed(0))
     assert len(images) == 6
     assert other[images, texts].all()
-    assert [len(side) for side in drawn_pairs(torch.rand(2, 2), torch.zeros(2, 2, dtype=torch.bool), None)] == [0, 0]
+    assert [len(side) for side in draw_negatives(torch.rand(2, 2), torch.zeros(2, 2, dtype=torch.bool), None)] == [0, 0]
 
 
 def test_what_is_saved_matches_the_same(lab, examples, rows, tmp_path):

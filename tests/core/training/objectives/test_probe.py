@@ -18,7 +18,7 @@ from core.models.family import EMBEDDED
 from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import zero_shot
-from core.training.objectives._texts import as_bytes, choice_loss, places
+from core.training.objectives._texts import encode_texts, index_among, known_cross_entropy
 from core.training.objectives.probe import Probe, ProbeConfig
 from core.training.request import Request, prepare
 from core.training.run_folder import FINISHED, RunFolder
@@ -54,14 +54,14 @@ def test_the_loss_is_the_plain_formula():
     slow = 0.0
     for row, y in zip(logits.tolist(), right, strict=True):
         slow -= math.log(math.exp(row[y]) / sum(math.exp(z) for z in row)) / 5
-    assert float(choice_loss(logits, torch.tensor(right))) == pytest.approx(slow, abs=1e-5)
+    assert float(known_cross_entropy(logits, torch.tensor(right))) == pytest.approx(slow, abs=1e-5)
 
 
 def test_a_held_out_label_that_was_not_trained_counts_for_nothing():
-    names = as_bytes(["cat", "dog", "ein Türchen"])
-    assert places(names, names[:2]).tolist() == [0, 1, -1]
+    names = encode_texts(["cat", "dog", "ein Türchen"])
+    assert index_among(names, names[:2]).tolist() == [0, 1, -1]
     logits = torch.zeros(2, 2, requires_grad=True)
-    assert choice_loss(logits, torch.tensor([-1, -1])).item() == 0
+    assert known_cross_entropy(logits, torch.tensor([-1, -1])).item() == 0
 
 
 @pytest.mark.parametrize("base", [EMBEDDED, CLIP])

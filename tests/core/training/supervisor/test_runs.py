@@ -5,6 +5,7 @@
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -241,6 +242,13 @@ def test_folders_of_other_hands_are_listed_and_missing_ones_are_not(runs, exampl
     assert runs.get("by-shell").state == RUNNING
 
 
+def test_a_folder_that_is_deleted_while_it_is_listed_is_passed_over(runs, examples, place, monkeypatch):
+    RunFolder(place / "by-shell").lay_out(prepare(Request("toy", "numbers", name="shell"), examples))
+    request = RunFolder.request
+    monkeypatch.setattr(RunFolder, "request", lambda self: (request(self), shutil.rmtree(self.path))[0])
+    assert runs.list() == []
+
+
 class FullDiskLauncher(Launcher):
     """Its processes end as on a full disk, without a word in their folder."""
 
@@ -270,23 +278,47 @@ def test_a_killed_run_is_interrupted_and_says_so(runs, examples):
 def test_the_stage_the_time_gone_and_the_last_sign_of_life(runs, examples):
     id = runs.start(Request("toy", "numbers"), examples)
     folder = runs.folder(id)
-    assert (runs.get(id).stage, runs.get(id).seconds) == ("starting", None)
+    run = runs.get(id)
+    assert (run.stage, run.seconds_left) == ("starting", None)
     now = time.time()
+    assert 0 <= run.seconds < 60
+    assert now - 60 < run.sign_of_life <= now
     progress = Progress("training", now, now, now, done=40, total=200)
     folder.write("progress.json", json.dumps(asdict(replace(progress, began=now - 1000, updated=now - 900))))
-    assert runs.get(id).stage == "starting"  # that was an earlier process
+    run = runs.get(id)
+    assert run.stage == "starting"  # that was an earlier process, which worked for 100 seconds
+    assert 100 <= run.seconds < 160
+    assert run.sign_of_life > now - 60
     folder.write("progress.json", json.dumps(asdict(replace(progress, updated=now + 10))))
     run = runs.get(id)
-    assert (run.stage, run.seconds_left) == ("training: 40 of 200", pytest.approx(40, abs=0.1))
-    assert run.seconds is not None
-    assert run.seconds_silent == 0
+    assert (run.stage, run.seconds_left) == ("training: 40 of 200", pytest.approx(50, abs=30))
+    assert 0 <= run.seconds < 60
+    assert run.sign_of_life == now + 10
+
+
+def test_where_a_dead_run_ended_and_when(runs, examples):
+    id = runs.start(Request("toy", "numbers"), examples)
+    now = time.time()
+    runs.folder(id).write("progress.json", json.dumps(asdict(Progress("training", now, now, now + 10, 40, 200))))
     kill(runs, id)
     run = runs.get(id)
-    assert (run.stage, run.seconds, run.seconds_left) == ("", pytest.approx(10), None)
-    (folder.path / "request.json").unlink()
-    folder.claim()
-    (folder.path / "progress.json").unlink()
-    assert runs.get(id).stage == "making data"
+    assert (run.state, run.stage, run.seconds_left) == (INTERRUPTED, "training: 40 of 200", None)
+    assert run.seconds == pytest.approx(10)
+    runs.folder(id).write("progress.json", json.dumps(asdict(Progress("training", now - 500, now, now - 100, 40, 200))))
+    run = runs.get(id)
+    assert run.seconds == pytest.approx(400)  # it does not go on
+    assert run.sign_of_life == now - 100
+
+
+def test_before_its_process_is_launched_its_data_are_copied(runs, examples):
+    """The app itself does that, which may have been started long ago."""
+    id = runs.start(Request("toy", "numbers"), examples)
+    kill(runs, id)
+    (runs.folder(id).path / "request.json").unlink()
+    runs._table.set_process(id, Process.own())
+    run = runs.get(id)
+    assert (run.state, run.stage) == (RUNNING, "copying the data")
+    assert run.seconds <= time.time() - run.created
 
 
 def test_metrics_are_parsed_once_for_all_that_ask(runs, examples, monkeypatch):

@@ -16,6 +16,7 @@ from core.errors import UserError
 from core.training import checkpoints
 from core.training.__main__ import main
 from core.training.failures import DISK_FULL_STATUS
+from core.training.progress import ProgressFile
 from core.training.run_folder import CANCELLED, FAILED, FINISHED, INTERRUPTED, RUNNING, RunFolder
 from core.training.trainer.run import execute
 from core.training.trainer.trainer import RunTrainer
@@ -283,6 +284,38 @@ def test_the_status_changes_when_the_state_does(tmp_path, monkeypatch):
     assert run(folder) == FINISHED
     assert [json.loads(text)["state"] for name, text in written if name == "status.json"] == [RUNNING, FINISHED]
     assert str(folder.progress()) == "saving the model"
+
+
+def test_the_stages_of_a_run_in_their_order(tmp_path, monkeypatch):
+    stages, write = [], ProgressFile._write
+    monkeypatch.setattr("core.training.progress.INTERVAL", float("inf"))  # however slow the machine is
+    monkeypatch.setattr(
+        ProgressFile, "_write", lambda self, progress: (stages.append(str(progress)), write(self, progress))[1]
+    )
+    assert run(laid_out(tmp_path / "run", steps=4, eval_every=2)) == FINISHED
+    assert stages == [
+        "loading data",
+        "computing features: 0 of 20",
+        "computing features: 20 of 20",
+        "evaluating",
+        "training: 0 of 4",
+        "training: 2 of 4, evaluating",
+        "training: 2 of 4",
+        "training: 4 of 4",
+        "training: 4 of 4, evaluating",
+        "training: 4 of 4",
+        "saving the model",
+    ]
+
+
+def test_a_resumed_run_counts_on_from_its_checkpoint(tmp_path, monkeypatch):
+    folder = laid_out(tmp_path / "run", steps=8, eval_every=4)
+    at_step(monkeypatch, 6, die)
+    with pytest.raises(Killed):
+        run(folder)
+    worked = folder.progress().seconds()
+    assert run(folder) == FINISHED
+    assert folder.progress().earlier == pytest.approx(worked)
 
 
 def test_a_moved_run_goes_on(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Contrastive learning on a published pair of towers, by LoRA (Hu et al., arXiv 2106.09685): beside each linear map W of a
-tower a product B A of low rank is learned, and added to W in the end."""
+"""Contrastive learning on a published dual encoder, by LoRA (Hu et al., arXiv 2106.09685, equation 3): W x + (alpha / r) B A x for
+each linear layer W of a tower, with A and B trained and merged into W when the model is saved."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ from torch.nn.functional import normalize
 from core.errors import UserError
 from core.models.layers.dual_encoder import TransformersPair
 from core.training.objective import Batch, Example
-from core.training.objectives._pairs import ContrastiveConfig, Pairs
+from core.training.objectives._contrastive import ContrastiveConfig, ContrastiveLearner
 
-AT_ONCE = 16  # pictures or texts
-TOKENS = "tokens_"  # before the names of the text tower's arguments
+BATCH = 16  # pictures or texts that are encoded at once
+TOKEN_PREFIX = "tokens_"  # a batch names the text tower's arguments with it, such as tokens_input_ids
 
 
 @torch.no_grad()
 def encode(pair: TransformersPair, examples: Sequence[Example], locked: bool) -> dict[str, Tensor]:
-    """The texts' tokens [n, length] and, before any training, their vectors `text` [n, d]; of the pictures their vectors
-    `image` [n, d] where that side is `locked`, else `pixels` [n, 3, h, w]."""
+    """The text tower's arguments, `tokens_...` [n, length]; `text` [n, d], the texts' vectors before training; and `image` [n, d],
+    the pictures' vectors, where the image tower is `locked`, else `pixels` [n, 3, h, w]. Vectors have unit norm."""
     tokens = pair.tokens([example.text for example in examples])
-    rows = {TOKENS + name: value.cpu() for name, value in tokens.items()}
+    rows = {TOKEN_PREFIX + name: value.cpu() for name, value in tokens.items()}
     texts, pictures = [], []
-    for start in range(0, len(examples), AT_ONCE):
-        part = examples[start : start + AT_ONCE]
+    for start in range(0, len(examples), BATCH):
+        part = examples[start : start + BATCH]
         texts.append(pair.embed_texts([example.text for example in part]))
         images = [example.picture() for example in part]
         pictures.append(pair.embed_images(images) if locked else pair.pixels(images).cpu())
     return rows | {"text": torch.cat(texts), "image" if locked else "pixels": torch.cat(pictures)}
 
 
-class Towers(Pairs):
-    """LoRA's maps begin as zero, so that the first vectors are the checkpoint's. Its scale and bias stay."""
+class LoraLearner(ContrastiveLearner):
+    """B is zero at first, so that training starts from the checkpoint's vectors. Its scale and bias are frozen. `row` is a batch of
+    one, by which the linear layers in use are found. Raises UserError for a loss or a tower that the checkpoint does not have."""
 
     model: PeftModel
 
@@ -52,12 +53,14 @@ class Towers(Pairs):
             )
         super().__init__(settings, scale.scale, scale.bias)
         self.pair = pair
-        linear = passed(pair.model, lambda: self._texts(row))
+        linear = linear_layers_used(pair.model, lambda: self._texts(row))
         if not settings.lock_image:
-            seen = passed(pair.model, lambda: self._images(row))
-            if not seen:
-                raise UserError("The image tower of this checkpoint has no linear maps to adapt. Lock the image side.")
-            linear += seen
+            of_images = linear_layers_used(pair.model, lambda: self._images(row))
+            if not of_images:
+                raise UserError(
+                    "The image tower of this checkpoint has no linear layers to adapt. Lock the image side."
+                )
+            linear += of_images
         lora = LoraConfig(
             r=settings.rank, lora_alpha=2 * settings.rank, target_modules="|".join(map(re.escape, sorted(set(linear))))
         )
@@ -73,9 +76,9 @@ class Towers(Pairs):
 
     def _texts(self, batch: Batch) -> Tensor:
         tokens = {
-            name.removeprefix(TOKENS): value.to(self.bias.device)
+            name.removeprefix(TOKEN_PREFIX): value.to(self.bias.device)
             for name, value in batch.items()
-            if name.startswith(TOKENS)
+            if name.startswith(TOKEN_PREFIX)
         }
         return normalize(self.pair.text_features(tokens), dim=-1)
 
@@ -86,8 +89,8 @@ class Towers(Pairs):
 
 
 @torch.no_grad()
-def passed(model: nn.Module, read: Callable[[], object]) -> list[str]:
-    """Names of the model's linear maps that `read()` goes through."""
+def linear_layers_used(model: nn.Module, read: Callable[[], object]) -> list[str]:
+    """Names of the linear layers of `model` whose forward is called by `read()`: those of the other tower are left alone."""
     names: list[str] = []
     hooks = [
         module.register_forward_hook(lambda *_, name=name: names.append(name))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What contrastive runs share, whatever they start from: their settings and their loss."""
+"""What contrastive learning has in common over the embedded pair and over a published checkpoint: its settings and its loss."""
 
 from __future__ import annotations
 
@@ -19,19 +19,21 @@ LOSSES = ("softmax", "sigmoid", "infoloob")
 
 @dataclass(frozen=True)
 class ContrastiveConfig(Config):
-    batch: int = option(100, "pairs in each update; each is told apart from all others of it", 2, 1024)
+    batch: int = option(100, "pairs in each update; each picture is contrasted with all texts of the batch", 2, 1024)
     learning_rate: float = option(3e-4, "size of an update", 1e-7, 1.0)
     held_out: float = option(
         0.4, "share of the data that is measured on and never trained on; R@1 of a few pictures tells little", 0.05, 0.9
     )
     loss: str = option("softmax", "CLIP's softmax, SigLIP's sigmoid, or CLOOB's InfoLOOB", of=LOSSES)
-    lock_image: bool = option(True, "LiT: the image side stays as it is, the text side learns to meet it")
-    neighbours: bool = option(False, "DeCLIP: draw each picture to the caption nearest to its own, too")
-    rank: int = option(8, "of LoRA's maps; for a published checkpoint, not for the embedded pair", 1, 128)
+    lock_image: bool = option(True, "LiT: the image side is frozen, only the text side is trained")
+    neighbours: bool = option(False, "DeCLIP: also match each picture with the text nearest to its own")
+    rank: int = option(8, "of LoRA's matrices; for a published checkpoint, not for the embedded pair", 1, 128)
 
 
-class Pairs(Learner):
-    """`outputs` gives "image" and "text" [n, d], unit norm; a batch has "text", the texts' frozen vectors."""
+class ContrastiveLearner(Learner):
+    """`outputs` gives `image` and `text` [n, d] of unit norm; a batch has `text` [n, d], the texts' vectors before training. Logits are
+    scale * cosine + bias, starting from `scale` and `bias`, which are trained if `learned`. The losses and their papers are in
+    core/training/losses.py."""
 
     def __init__(self, settings: ContrastiveConfig, scale: float, bias: float = 0.0, learned: bool = False) -> None:
         super().__init__()
@@ -41,7 +43,7 @@ class Pairs(Learner):
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """What was learned, in the form of `save_pretrained`."""
+        """The trained model, in the form of `save_pretrained`."""
 
     def loss(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         images, texts, scale = outputs["image"], outputs["text"], self.log_scale.exp()
