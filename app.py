@@ -104,17 +104,6 @@ def admin_line(lab: Lab, address: str) -> str:
     return f"Admin: {address}admin/ (the password is in {ADMIN_VARIABLE})"
 
 
-def _warm(models: Models) -> None:
-    """Load the embedded model while the visitor reads, so that the first answer is quick."""
-    from PIL import Image
-
-    try:
-        models.embed_images(EMBEDDED, [images.read(Image.new("RGB", (64, 64))).image])
-        models.embed_texts(EMBEDDED, ["a photo"])
-    except UserError as error:
-        print(error)
-
-
 def main() -> None:
     settings = Settings.from_args()
     os.environ.pop(ADMIN_VARIABLE, None)  # no process that is started from here inherits it
@@ -143,7 +132,7 @@ def serve(settings: Settings) -> None:
         raise SystemExit(f"{where} cannot be used: choose another with --port.") from None
     print(f"VLM Lab is at {address} (Ctrl+C stops it)\n{admin_line(lab, address)}", flush=True)
     if settings.profile == EMBEDDED:
-        threading.Thread(target=_warm, args=(lab.models,), daemon=True).start()
+        threading.Thread(target=lab.models.warm_up, args=(EMBEDDED,), daemon=True).start()
     page.block_thread()
 
 

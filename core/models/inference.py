@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 from PIL.Image import Image
 
 from core.engine import Engine, Key, Load, OnStep
+from core.errors import UserError
 from core.images import pixel_key
 from core.models.abilities import AnchoredEncoder, CausalText, DualEncoder, ImageEncoder, Matcher
 from core.models.catalog import Catalog, unable
@@ -22,6 +25,8 @@ from core.text import clean_text
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+log = logging.getLogger(__name__)
 
 IMAGE_BATCH, TEXT_BATCH, PAIR_BATCH = 16, 256, 16
 PROCESSOR = "pil"  # which of transformers' image processors is used; embeddings depend on it
@@ -67,6 +72,15 @@ class Models:
         """The adapter itself, loaded if need be, safe from eviction inside the block. Does not wait for the device."""
         key = self.key(name)
         return self.engine.lease(key, self._loader(key))
+
+    def warm_up(self, name: str) -> None:
+        """Load an image-text model and use it once, so that the first answer is quick. What is wrong with it is only logged:
+        those who use it will be told."""
+        try:
+            self.embed_images(name, [PIL.Image.new("RGB", (64, 64))])
+            self.embed_texts(name, ["a photo"])
+        except UserError as error:
+            log.warning("%s could not be loaded: %s", name, error)
 
     def unload(self, name: str) -> bool:
         """Drop a model nobody is using; False if it is in use or not loaded."""

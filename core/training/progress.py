@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""How far a run is: written by its process, read by whoever watches. It has a file of its own (progress.json): status.json is
-written only when the state changes, since by its time the catalogue sees that trained models come and go."""
+"""How far a run is: written by its process, read by whoever watches. It has a file of its own
+(progress.json), since status.json is written only when the state changes."""
 
 from __future__ import annotations
 

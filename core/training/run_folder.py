@@ -105,7 +105,7 @@ class RunFolder:
         return self._read("status.json") if (self.path / "status.json").exists() else {}
 
     def write_status(self, state: str, **more: Any) -> None:
-        """Only when the state changes: that trained models come and go is read off this file's time."""
+        """Only when the state changes."""
         status = {"state": state, **more}
         with suppress(UserError):
             if self.status() == status:
