@@ -25,10 +25,9 @@ ENDED = (FINISHED, CANCELLED, FAILED, INTERRUPTED)
 
 
 class Admin(Visitor):
-    """Signed in, and asking for training runs."""
+    """Asks for training runs."""
 
-    def __init__(self, url: str) -> None:
-        super().__init__(f"{url}admin/")
+    def sign_in(self) -> None:
         reply = self.post("sign-in", data={"password": ADMIN})
         assert reply.status_code == 303, reply.text
 
@@ -50,7 +49,8 @@ class Admin(Visitor):
 
 def measured(visitors: int, seconds: float, settings: dict[str, Any]) -> dict[str, Any]:
     figures: dict[str, Any] = {}
-    with served() as lab, Admin(lab.url) as admin:
+    with served() as lab, Admin(f"{lab.url}admin/") as admin:
+        admin.sign_in()
         figures["run alone"] = {"seconds": admin.run(settings)}
         print(told("run alone", figures["run alone"]), flush=True)
         with Crowd(lab.url, visitors) as crowd:
