@@ -130,6 +130,7 @@ def drop_in(monkeypatch, package, folder):
         monkeypatch.delitem(sys.modules, f"{package.__name__}.{path.stem}", raising=False)
 
 
+@pytest.mark.slow
 def test_a_tab_is_one_new_file(monkeypatch, tmp_path):
     """Listed, laid out, and its endpoint answers, refuses and is described."""
     drop_in(monkeypatch, tabs, "tabs")

@@ -46,6 +46,7 @@ def test_pictures_are_added_as_a_person_adds_them(visitor):
     assert "Added 2." in reply
 
 
+@pytest.mark.slow
 def test_a_crowd_asks_until_the_end_and_tells_of_failures(url):
     with Crowd(url, 2) as crowd:
         until(lambda: len(crowd.seconds) >= 3, 60)

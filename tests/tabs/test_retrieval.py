@@ -43,6 +43,7 @@ def test_words_find_pictures(client):
     assert "rowing boats on a lake at sunset" in code
 
 
+@pytest.mark.slow
 def test_a_picture_finds_its_like_and_both_are_averaged(client):
     by_picture = client.predict("", DOG, k=5, api_name="/search")[1]
     assert by_picture[0]["id"] == "dog-german-shepherd"
@@ -74,6 +75,7 @@ def test_a_published_model_searches_too(client):
     assert len(answer) == 2
 
 
+@pytest.mark.slow
 def test_blip_reads_words_and_pictures_together(client):
     model = "Salesforce/blip-itm-base-coco"
     plain = client.predict("a cat", k=6, model=model, api_name="/search")[1]
@@ -118,6 +120,7 @@ def test_what_cannot_be_answered_gets_a_hint(client, arguments, message):
         client.predict(api_name="/search", **arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("text", "picture"), [("a dog", False), ("", True), ("at night", True)])
 def test_the_shown_program_gives_the_same_ranking(lab, tmp_path, capsys, text, picture):
     pictures = tmp_path / "pictures"

@@ -54,6 +54,7 @@ def test_downloads(answer):
     assert [row[0] for row in table["data"]] == ["a cat", "a banana"]
 
 
+@pytest.mark.slow
 def test_an_example_picture_finds_its_like(client):
     other = handle_file(str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg"))
     rows = client.predict(CAT, CAT, "", api_name="/segment_like")[1]

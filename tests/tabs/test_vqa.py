@@ -25,6 +25,7 @@ def first(client, *arguments):
     return answer["label"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("picture", "question", "answer"),
     [
@@ -39,6 +40,7 @@ def test_answers_on_photographs(client, picture, question, answer):
     assert first(client, picture, question) == answer
 
 
+@pytest.mark.slow
 def test_several_questions_and_every_part(client):
     questions = "Is there a cat?\nWhy is it so?"
     _, note, table, download, plot, check, code = client.predict(CAT, questions, "embedded", api_name="/answer")

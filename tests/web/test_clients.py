@@ -43,6 +43,7 @@ OTHERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("host", "status"), [(host, 200) for host in OWN] + [(host, 403) for host in OTHERS])
 def test_a_name_that_was_made_to_lead_here_is_not_answered(page, url, host, status):
     for path in ("config", "", "admin/", "gradio_api/info"):

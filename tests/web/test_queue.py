@@ -39,6 +39,7 @@ def finished(raw, session):
     return raw.get("gradio_api/queue/data", params={"session_hash": session}).text
 
 
+@pytest.mark.slow
 def test_two_joins_with_an_empty_session_stop_nobody(page, raw, classify, app_lab):
     with app_lab.models.engine._gate:  # so that the first job runs while the others come
         assert classify("visitor1").status_code == 200
@@ -49,6 +50,7 @@ def test_two_joins_with_an_empty_session_stop_nobody(page, raw, classify, app_la
     assert raw.ask("classify", image=raw.kitten())[0]
 
 
+@pytest.mark.slow
 def test_a_session_lost_while_its_job_waits_stops_nobody(page, raw, classify, app_lab):
     """Gradio holds the messages of 2,000 sessions, and drops the oldest beyond."""
     with app_lab.models.engine._gate:
@@ -58,6 +60,7 @@ def test_a_session_lost_while_its_job_waits_stops_nobody(page, raw, classify, ap
     assert '"success":true' in finished(raw, "late")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["waiting", "idle"])
 def test_a_processing_task_that_fails_is_started_again(page, raw, classify, app_lab, monkeypatch, caplog, moment):
     queue, failed = page._queue, threading.Event()

@@ -137,6 +137,7 @@ def test_parameters_by_name_are_those_of_the_endpoint(raw):
 ODD = [None, True, -1, 0.5, 10**15, "", "x", [], [[]], {}, {"a": {}}]
 
 
+@pytest.mark.slow
 def test_no_odd_field_ends_in_a_server_error(raw, page):
     """Every POST route of Gradio's API, each field in turn of every kind."""
     classify = next(number for number, fn in page.fns.items() if fn.api_name == "classify")

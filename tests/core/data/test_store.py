@@ -187,6 +187,7 @@ def test_why_something_was_not_removed_or_tidied_is_logged(local, gallery, monke
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["file", "no server", "no bucket", "wrong scheme"])
 def test_an_unreachable_place_is_told_plainly(tmp_path, where, s3, gallery, caplog):
     """The log says what kind of error it was; neither holds addresses or keys."""

@@ -36,6 +36,7 @@ def small(models):
     return bank.make(models, CAPTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("k", "p"), [(100, 2), (20, 2.5), (5, 1)])
 def test_scores_are_the_papers_five_steps(models, kitten, small, k, p):
     def relative(similarities):

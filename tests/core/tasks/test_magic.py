@@ -2,6 +2,7 @@
 
 """MaGiC against a plain, slow reading of its rule: no cache, no batch, every candidate a pass of its own."""
 
+import functools
 import threading
 
 import numpy as np
@@ -46,6 +47,7 @@ def fifty():
     return [Image.fromarray(noise.integers(0, 255, (40, 48, 3), dtype=np.uint8)) for _ in range(50)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", [magic.Rule(k=6, length=9), magic.Rule(k=4, alpha=0.5, beta=1, length=7, scale=200)])
 def test_tokens_are_the_rules_own_alone_and_batched(models, fifty, rule):
     clip, processor = (
@@ -56,9 +58,11 @@ def test_tokens_are_the_rules_own_alone_and_batched(models, fifty, rule):
     tokenizer = transformers.AutoTokenizer.from_pretrained(models.catalog.path(WRITER))
 
     def similar_to(image):
+        pixels = processor(images=image, return_tensors="pt")
+
         @torch.no_grad()
         def similar(text):
-            inputs = processor(text=[text], images=image, return_tensors="pt", truncation=True)
+            inputs = {**processor(text=[text], return_tensors="pt", truncation=True), **pixels}
             output = clip.eval()(**inputs)
             return float(output.text_embeds[0] @ output.image_embeds[0])
 
@@ -74,15 +78,17 @@ def test_tokens_are_the_rules_own_alone_and_batched(models, fifty, rule):
         assert magic.caption(models, SCORER, [image], rule, WRITER)[0].tokens == tokens
 
 
+@pytest.mark.slow
 def test_tokens_are_the_rules_own_on_the_embedded_pair(models):
     rule = magic.Rule(k=4, length=6, scale=30)
     pictures = [Image.open(item.path).convert("RGB") for item in bundled().items[:50]]
     vectors = models.embed_images("embedded", pictures)
     with models.lease(CAPTIONER) as own:
         model, tokenizer = own.model, own.tokenizer
+    embed = functools.cache(lambda text: models.embed_texts("embedded", [text])[0])
     expected = []
     for vector in vectors:
-        similar = lambda text, vector=vector: float(models.embed_texts("embedded", [text])[0] @ vector)  # noqa: E731
+        similar = lambda text, vector=vector: float(embed(text) @ vector)  # noqa: E731
         expected.append(plainly(model, tokenizer, tokenizer.eos_token_id, similar, 30, rule))
     assert [draft.tokens for draft in magic.caption(models, "embedded", pictures, rule)] == expected
 
@@ -173,6 +179,7 @@ def run(program, model_paths, capsys):
     return capsys.readouterr().out.strip()
 
 
+@pytest.mark.slow
 def test_the_programs_shown_write_the_same(models, fifty, tmp_path, capsys):
     photo = tmp_path / "photo.png"
     fifty[0].save(photo)
@@ -193,6 +200,7 @@ def test_the_programs_shown_write_the_same(models, fifty, tmp_path, capsys):
     assert magic.program(models, "google/siglip-base-patch16-224", WRITER, "photo.jpg", published) == ""
 
 
+@pytest.mark.slow
 def test_recalled_captions_say_what_the_model_alone_would_not(models):
     """Each step tells the parts of its mixture apart."""
     kitten = Image.open(bundled().items[0].path).convert("RGB")

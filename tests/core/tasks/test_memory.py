@@ -64,6 +64,7 @@ def large(tmp_path_factory):
     return folder / "a.png", folder / "b.jpg", folder / "c.jpg"
 
 
+@pytest.mark.slow
 def test_sixty_four_large_pictures_are_classified_one_batch_at_a_time(large):
     png, jpeg, grey = large
     rise = risen(
@@ -76,6 +77,7 @@ def test_sixty_four_large_pictures_are_classified_one_batch_at_a_time(large):
     assert rise < LIMIT_MB
 
 
+@pytest.mark.slow
 def test_sixteen_masks_of_a_large_picture_are_made_one_at_a_time(large):
     rise = risen(
         large[:1],

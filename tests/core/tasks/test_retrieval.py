@@ -132,6 +132,7 @@ def test_measuring_shows_where_it_is(models):
     assert steps[-1][0] == steps[-1][1] == 2 * len(bundled())
 
 
+@pytest.mark.slow
 def test_equal_captions_answer_for_each_other(models, tmp_path):
     files = [(path, "a colour") for path, _ in colour_files(tmp_path / "in", 4)]
     gallery = Gallery("mine", tmp_path / "own")
@@ -156,6 +157,7 @@ def test_pictures_are_ordered_anew_a_few_at_a_time(models, tmp_path, monkeypatch
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
 
 
+@pytest.mark.slow
 def test_the_map_is_fitted_once_for_these_pictures_and_this_model(models, tmp_path, monkeypatch):
     gallery = Gallery("mine", tmp_path / "own")
     gallery.add(colour_files(tmp_path / "in", 6))
@@ -171,6 +173,7 @@ def test_the_map_is_fitted_once_for_these_pictures_and_this_model(models, tmp_pa
     assert fitted == [7, 7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "image"), [("a dog", ""), ("", "kitten-yarn-ball.jpg"), ("a dog", "kitten-yarn-ball.jpg")]
 )

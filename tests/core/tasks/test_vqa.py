@@ -63,6 +63,7 @@ def test_questions_pass_the_gate_batch_by_batch_and_stop_between(models, images)
         vqa.answer(models, VILT, images[0], ["Is there a dog?"], stop)
 
 
+@pytest.mark.slow
 def test_the_program_runs_as_its_heading_says(models, monkeypatch, capsys):
     question = "Is there a cat?"
     image = read(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").image

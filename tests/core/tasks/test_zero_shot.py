@@ -90,6 +90,7 @@ def test_follow_up_labels_do_not_look_at_the_picture_again(models, images, monke
     assert asked == ["embed_texts"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scoring", list(zero_shot.SCORINGS))
 @pytest.mark.parametrize("name", [EMBEDDED, CLIP, SIGLIP])
 @pytest.mark.parametrize("templates", [["a photo of a {}"], ["a photo of a {}", "{}"]])

@@ -45,6 +45,7 @@ def test_a_run_of_an_objective_that_is_not_there_is_listed_with_the_reason(lab):
     assert [run.id for run in lab.runs.list()] == ["ended"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "request_",
     [
@@ -66,6 +67,7 @@ def test_requests_that_no_run_wrote_stop_nothing(lab, request_):
     assert all(run.state == FAILED and run.steps == 0 for run in lab.runs.list())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ["[]", "3", "null", '{"loss": 1}', '{"step": "one", "loss": []}', '{"step": 2, "lo'])
 def test_metrics_that_no_run_wrote_are_left_out(lab, line):
     folder(lab, "odd", metrics_jsonl=f'{line}\n{{"step": 4, "loss": 1.5, "R@1": "high"}}\n')

@@ -12,6 +12,7 @@ from core.training.data import scenes
 from tabs.admin.starting import StartForm, show_examples, start_run, suit_objective, suit_source
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("objective", "phrases"), [("masks", True), ("answers", False)])
 def test_scenes_are_drawn_by_the_runs_seed_with_phrases_where_the_objective_reads_those(
     lab, progress, tmp_path, objective, phrases

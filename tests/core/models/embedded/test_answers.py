@@ -37,6 +37,7 @@ def kitten():
     return Image.open(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").convert("RGB")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("file", "question", "answer"),
     [

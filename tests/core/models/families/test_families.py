@@ -42,6 +42,7 @@ def test_every_published_checkpoint_has_a_tiny_one(id):
     assert id in tiny.FILES, "write tests/core/models/families/tiny/NAME.py"
 
 
+@pytest.mark.slow
 @all_pairs
 def test_scores_are_the_models_own(models, id, images, texts):
     scale = models.detail(id, "scale")
@@ -70,6 +71,7 @@ def test_a_full_batch_equals_one_at_a_time(models, id, images, texts):
     np.testing.assert_allclose(many[:6], np.concatenate([models.embed_texts(id, [w]) for w in words[:6]]), atol=CLOSE)
 
 
+@pytest.mark.slow
 @all_pairs
 def test_survives_being_unloaded(models, id, images, texts):
     before = models.embed_images(id, images), models.embed_texts(id, texts)
@@ -80,6 +82,7 @@ def test_survives_being_unloaded(models, id, images, texts):
     np.testing.assert_allclose(np.concatenate(before), np.concatenate(after), atol=1e-6)
 
 
+@pytest.mark.slow
 @all_pairs
 def test_the_program_shown_gives_the_same(models, id, images, texts):
     shown = {"torch": torch, "images": images, "texts": texts}

@@ -153,6 +153,7 @@ def test_a_run_whose_state_changes_without_its_time_is_seen(lab, runs):
     assert names(lab) == ["mine"]
 
 
+@pytest.mark.slow
 def test_the_program_shown_for_a_pair_gives_the_same_vectors(lab, runs, images, texts):
     folder = trained(runs, "1-aaaaaaaa", value=0.01)
     shown = {"torch": torch, "images": images, "texts": texts}
@@ -162,6 +163,7 @@ def test_the_program_shown_for_a_pair_gives_the_same_vectors(lab, runs, images, 
     assert (shown["scale"], shown["bias"]) == (20.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("assets", "architectures", "ability"),
     [(VQA_FOLDER, ("GridReader", "FusionTransformer"), Answerer), (SEGMENTATION_FOLDER, ("MapDecoder",), Segmenter)],
@@ -182,6 +184,7 @@ def test_checkpoints_are_offered_by_the_names_they_were_saved_under(
     assert str(found[0]) == str(found[-1])
 
 
+@pytest.mark.slow
 def test_a_matcher_saved_under_its_old_name_is_loaded(engine, tmp_path, images):
     new_matcher(VQA_FOLDER, (20.0, -3.0)).save_pretrained(tmp_path / "new")
     shutil.copytree(tmp_path / "new", tmp_path / "old")

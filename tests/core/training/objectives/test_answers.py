@@ -35,6 +35,7 @@ def rows(lab, examples):
     return Answers(AnswersConfig(), lab).encode(examples)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("loss", "learned"), [(LOSSES[0], "all"), (LOSSES[1], "head")])
 def test_it_learns_answers_that_it_did_not_know(lab, examples, rows, loss, learned):
     objective = Answers(AnswersConfig(loss=loss, learned=learned), lab)
@@ -68,6 +69,7 @@ def test_a_wider_model_answers_as_before():
     assert torch.equal(new[:, : len(ANSWERS)], old)
 
 
+@pytest.mark.slow
 def test_what_is_saved_answers_the_same(lab, examples, rows, tmp_path):
     objective = Answers(AnswersConfig(), lab)
     learner = objective.learner(rows)

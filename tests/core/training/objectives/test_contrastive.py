@@ -33,6 +33,7 @@ def fresh(objective, rows):
     return objective.learner(rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [{}, {"lock_image": False}, {"loss": "sigmoid"}, {"loss": "infoloob"}, {"neighbours": True}],
@@ -45,6 +46,7 @@ def test_maps_over_the_embedded_pair_learn(models, examples, settings):
     assert set(learner.maps) == ({"text"} if objective.config.lock_image else {"image", "text"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("base", "loss"), [(CLIP, "softmax"), (SIGLIP, "sigmoid"), (CLIP, "infoloob")])
 @pytest.mark.parametrize("lock", [True, False])
 def test_lora_on_a_published_checkpoint_learns(models, examples, base, loss, lock):
@@ -55,6 +57,7 @@ def test_lora_on_a_published_checkpoint_learns(models, examples, base, loss, loc
     assert sides == ({False} if lock else {False, True})
 
 
+@pytest.mark.slow
 def test_every_published_pair_can_be_adapted(models, examples):
     bases = [spec.id for spec in models.catalog.specs(TransformersPair)]
     assert Contrastive.bases(models) == [EMBEDDED, *bases]
@@ -69,6 +72,7 @@ def test_every_published_pair_can_be_adapted(models, examples):
         assert any(gradient is not None and gradient.any() for gradient in adapted), base
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", [EMBEDDED, CLIP, SIGLIP])
 def test_what_is_saved_gives_the_same_vectors(models, examples, base, tmp_path):
     objective = Contrastive(ContrastiveConfig(lock_image=False), models, base)

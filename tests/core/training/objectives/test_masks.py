@@ -30,6 +30,7 @@ def rows(objective, examples):
     return objective.encode(examples)
 
 
+@pytest.mark.slow
 def test_it_learns_and_the_masks_get_better(objective, examples, rows):
     with torch.no_grad():
         before = objective.measure(objective.learner(rows), rows, examples)["mean IoU"]

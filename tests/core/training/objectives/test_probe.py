@@ -33,6 +33,7 @@ def examples(tmp_path_factory):
     return shapes(tmp_path_factory.mktemp("shapes"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", [EMBEDDED, CLIP])
 def test_it_starts_as_zero_shot_and_learns(models, examples, base):
     objective = Probe(ProbeConfig(), models, base)
@@ -64,6 +65,7 @@ def test_a_held_out_label_that_was_not_trained_counts_for_nothing():
     assert known_cross_entropy(logits, torch.tensor([-1, -1])).item() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("base", [EMBEDDED, CLIP])
 def test_what_is_saved_answers_the_same_in_the_zero_shot_tab(models, examples, base, tmp_path):
     objective = Probe(ProbeConfig(), models, base)
