@@ -59,6 +59,7 @@ def test_the_program_writes_the_figures_it_prints(coco, monkeypatch, capsys):
     assert "mAP 1.000" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_only_picks_parts(coco, monkeypatch):
     out = coco / "figures.json"
     monkeypatch.setattr(sys, "argv", ["quality", "--coco", str(coco), "--only", "t2i", "--json", str(out)])

@@ -27,6 +27,7 @@ def lab(settings):
     return Lab(settings, Models(Engine(settings)), bundled(), None)
 
 
+@pytest.mark.slow
 def test_words_find_pictures(client):
     found, answer, table, download, plot, chart, code, _ = client.predict(
         "rowing boats on a lake at sunset", api_name="/search"
@@ -59,6 +60,7 @@ def test_a_picture_finds_captions(client):
     assert table["data"][0][2] == answer[0]["caption"]
 
 
+@pytest.mark.slow
 def test_recall_over_the_bundled_gallery(client):
     table, failures, missed, _ = client.predict(api_name="/recall")
     (words, *t2i), (pictures, *i2t) = table["data"]
@@ -70,6 +72,7 @@ def test_recall_over_the_bundled_gallery(client):
     assert missed["data"][0][3] > 1
 
 
+@pytest.mark.slow
 def test_a_published_model_searches_too(client):
     answer = client.predict("a cat", k=2, model="openai/clip-vit-base-patch32", api_name="/search")[1]
     assert len(answer) == 2

@@ -37,6 +37,7 @@ def mine():
     return gallery
 
 
+@pytest.mark.slow
 def test_words_find_pictures(lab):
     given = last(searching.search(lab, "rowing boats on a lake at sunset", k=5))
     assert [entry["id"] for entry in given.answer] == [row[3] for row in given.table["data"]]

@@ -53,6 +53,7 @@ def test_each_prompt_gets_a_mask(answered, kitten):
     assert "kitten-yarn-ball.jpg" in answered.code
 
 
+@pytest.mark.slow
 def test_the_picture_that_is_kept_for_the_visit_is_as_large_as_it_is_shown(lab):
     large = Image.new("RGB", (4000, 1000), "red")
     given = last(tab.segment(lab, large, "a cat"))

@@ -54,6 +54,7 @@ def test_several_questions_and_every_part(client):
     assert "was not trained on this kind" in client.predict(CAT, "Why is it so?", api_name="/answer")[1]
 
 
+@pytest.mark.slow
 def test_published_models_answer(client):
     for model in ("dandelin/vilt-b32-finetuned-vqa", "Salesforce/blip-vqa-base"):
         assert client.predict(CAT, "Is there a cat?", model, api_name="/answer")[0]["label"]

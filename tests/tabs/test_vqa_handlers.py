@@ -9,6 +9,7 @@ from tabs import vqa as tab
 from tests.tabs.conftest import last, photo
 
 
+@pytest.mark.slow
 def test_each_question_is_answered_and_the_first_is_explained(lab, kitten):
     given = last(tab.answer_question(lab, kitten, "Is there a cat?\nWhy is it so?"))
     assert max(given.answer, key=given.answer.get) == "yes"

@@ -25,6 +25,7 @@ def confidences(label):
     return {entry["label"]: entry["confidence"] for entry in label["confidences"]}
 
 
+@pytest.mark.slow
 def test_defaults_answer_with_label_confidences(client):
     first = client.predict(CAT, "cat, dog, horse, bird", api_name="/classify")[0]
     assert first["label"] == "cat"
@@ -88,6 +89,7 @@ def test_markup_and_odd_text_pass_through_as_text(client):
     assert plot is not None
 
 
+@pytest.mark.slow
 def test_a_probe_answers_with_its_own_labels(client, settings):
     """A model that a training run made, with other labels, and more of them, than were typed."""
     run = trained(settings.runs, "20260101-000000-aaaaaaaa", "three pets")

@@ -125,6 +125,7 @@ def test_no_file_is_written_for_links_to_a_state(raw, page):
     assert not (Path(page.server_app.uploaded_file_dir) / "deep_links").exists()
 
 
+@pytest.mark.slow
 def test_parameters_by_name_are_those_of_the_endpoint(raw):
     for body in ({"nothing": 1}, {}, {"image": None, "labels": "cat", "nothing": 1}):
         told, detail = post(raw, "call/v2/classify", body)

@@ -17,6 +17,7 @@ from tests.core.data.gallery_fakes import CountingModels, colour_files
 pytest.importorskip("lancedb")
 
 
+@pytest.mark.slow
 def test_changes_stay(place, gallery, tmp_path):
     models = CountingModels()
     kept = Store(**place).keep(gallery, "a")

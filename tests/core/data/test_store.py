@@ -70,6 +70,7 @@ def test_names(local, gallery, tmp_path):
         store.open("x")
 
 
+@pytest.mark.slow
 def test_delete_removes_everything_of_one_gallery(place, gallery):
     store = Store(**place)
     store.keep(gallery, "a").vectors(CountingModels(), "m")

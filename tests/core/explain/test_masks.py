@@ -23,6 +23,7 @@ def test_masks_are_painted_in_their_colours():
     assert len({colour for _, colour in masks.legend(list("abcdefgh"))}) == 8
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_shown_smaller():
     picture = Image.new("RGB", (4000, 2000))
     assert masks.overlay(picture, [Mask.of("", np.ones((2000, 4000), bool))]).size == (1600, 800)

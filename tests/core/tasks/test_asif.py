@@ -75,6 +75,7 @@ def test_an_anchor_taken_away_is_gone_from_both_sides(models, kitten, small):
     assert without.best[0].score < whole.best[0].score
 
 
+@pytest.mark.slow
 def test_an_anchor_of_the_visitors_own_is_heard(models, kitten, small):
     boats = Image.open(EXAMPLES_FOLDER / "rowing-boats-shore.jpg").convert("RGB")
     told = asif.caption(models, kitten, small, edits=asif.Edits(added=((kitten, "two boats on a lake"),)))
@@ -89,6 +90,7 @@ def test_the_pictures_own_caption_can_be_left_out(models, kitten, small):
     assert first not in [one.caption for one in asif.caption(models, kitten, small, without=first).best]
 
 
+@pytest.mark.slow
 def test_a_caption_that_is_left_out_stays_out_with_anchors_added(models, kitten, small):
     """With few captions all of them are scored again, and the one left out would win: an anchor speaks for it."""
     own = CAPTIONS[0]
@@ -100,6 +102,7 @@ def test_a_caption_that_is_left_out_stays_out_with_anchors_added(models, kitten,
         asif.caption(models, kitten, bank.make(models, [own]), edits=edits, without=own)
 
 
+@pytest.mark.slow
 def test_anchors_are_kept_at_the_size_that_the_model_reads(models, small):
     large = Image.open(EXAMPLES_FOLDER / "rowing-boats-shore.jpg").resize((3000, 2000))
     picture, words = asif.anchor(large, " two boats ")

@@ -44,6 +44,7 @@ def test_top_k_of_nothing():
     assert top_k(np.ones((3, 4), np.float32), np.ones(4, np.float32), 0) == ([], [])
 
 
+@pytest.mark.slow
 def test_search_costs_little_more_than_reading_the_vectors_once():
     """The floor: np.max, which reads every byte once, writes nothing and is vectorised.
 

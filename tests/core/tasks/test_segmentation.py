@@ -104,6 +104,7 @@ def test_coco_is_what_its_own_tools_read(tmp_path):
     assert (to_mask(read.anns[1]["segmentation"], 40, 30) == own[0]).all()
 
 
+@pytest.mark.slow
 def test_coordinates_are_those_of_the_file(models, monkeypatch, tmp_path):
     """A picture of four times the pixels that are kept: the task sees it smaller, and says nothing of that."""
     kitten = Image.open(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").resize((1440, 960))
@@ -133,6 +134,7 @@ def test_coordinates_are_those_of_the_file(models, monkeypatch, tmp_path):
     assert crops[0].size == images_module.original_size(crops[0]) == (100, 150)
 
 
+@pytest.mark.slow
 def test_the_program_shown_prints_what_the_page_says(models, tmp_path, monkeypatch, capsys):
     prompts = ["a cat", "a ball of wool"]
     image = images_module.read(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").image

@@ -45,6 +45,7 @@ def test_templates():
             zero_shot.parse_templates(bad)
 
 
+@pytest.mark.slow
 def test_softmax_cosine_and_bias_fit_together(models, images):
     for name in (CLIP, SIGLIP):
         scale = models.detail(name, "scale")
@@ -120,6 +121,7 @@ def test_a_program_says_how_to_run_it(models, monkeypatch, capsys):
     assert text.startswith("# Run this in the folder of 'own.jpg', 'b.jpg'. It needs the packages torch, ")
 
 
+@pytest.mark.slow
 def test_a_photo_that_lies_on_its_side_is_turned_by_the_program_too(models, tmp_path, capsys):
     photo, exif = Image.open(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg").resize((300, 200)), Image.Exif()
     exif[0x0112] = 8

@@ -32,6 +32,7 @@ def test_scenes_are_drawn_by_the_runs_seed_with_phrases_where_the_objective_read
     assert all((caption in scenes.OBJECTS.values()) == phrases for _, caption in shown)
 
 
+@pytest.mark.slow
 def test_a_run_is_started_with_what_was_filled_in(lab, progress):
     id, _ = start_run(lab, StartForm("toy", {"steps": 7}, "scenes", rows=10, name=" my run "), progress)
     run = lab.runs.get(id)

@@ -125,6 +125,7 @@ def test_open_words_are_read_once(lab, kitten, monkeypatch):
     assert read == []
 
 
+@pytest.mark.slow
 def test_a_kind_of_question_is_one_new_file(monkeypatch, kitten):
     assert parse("What is the weather?").kind == "other"
     monkeypatch.setattr(answers, "__path__", [*answers.__path__, str(DROPINS)])

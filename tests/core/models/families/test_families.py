@@ -63,6 +63,7 @@ def test_scores_are_the_models_own(models, id, images, texts):
         np.testing.assert_allclose(scores, expected, rtol=0, atol=CLOSE * scale.scale)
 
 
+@pytest.mark.slow
 @all_pairs
 def test_a_full_batch_equals_one_at_a_time(models, id, images, texts):
     words = [f"{text} {number}" for number in range(86) for text in texts][:256]

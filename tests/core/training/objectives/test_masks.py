@@ -40,6 +40,7 @@ def test_it_learns_and_the_masks_get_better(objective, examples, rows):
         assert "IoU" in objective.predict(learner, rows, examples)[0]
 
 
+@pytest.mark.slow
 def test_what_is_saved_segments_the_same(objective, examples, rows, tmp_path):
     learner = objective.learner(rows)
     trained(learner, rows, 2, 2e-3)

@@ -29,6 +29,7 @@ def three_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
 
 
+@pytest.mark.slow
 def test_one_thread_fewer_that_wait_asleep_at_a_lower_priority(tmp_path, three_cores, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     folder, statuses = RunFolder(tmp_path), []
