@@ -10,6 +10,7 @@ On a ZeroGPU Space the function behind the gate is what `spaces.GPU` decorates.
 from __future__ import annotations
 
 import gc
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -20,12 +21,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from core.cache import ArrayCache
 from core.device import Device, is_out_of_memory, pick_device
-from core.errors import Stopped, UserError
+from core.errors import UserError, check_stop
 from core.fifo import FifoSemaphore
 from core.settings import Settings
 
 if TYPE_CHECKING:
     import torch
+
+log = logging.getLogger(__name__)
 
 OnStep = Callable[[int, int], None]  # (done, total)
 Key = tuple[str, str]  # a model's name and its weights' revision
@@ -123,8 +126,7 @@ class Engine:
         """
         done, halved = 0, False
         while done < len(items):
-            if stop is not None and stop.is_set():
-                raise Stopped
+            check_stop(stop)
             size = min(most, self._sizes.get((key, method), 1))
             part = items[done : done + size]
             outcome = None
@@ -177,6 +179,7 @@ class Engine:
         return True
 
     def free_memory(self) -> None:
+        log.info("giving back memory that nothing uses")
         gc.collect()
         if self._device is not None and self._device.name != "cpu":
             import torch

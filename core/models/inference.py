@@ -124,16 +124,18 @@ class Models:
         texts = [clean_text(text) for text in texts]
         return self._embed(name, "embed_texts", texts, texts, TEXT_BATCH, on_step, stop)
 
-    def embed_continuations(self, name: str, groups: Sequence[Sequence[str]]) -> list[NDArray[np.float32]]:
+    def embed_continuations(
+        self, name: str, groups: Sequence[Sequence[str]], stop: threading.Event | None = None
+    ) -> list[NDArray[np.float32]]:
         """Unit vectors [n, d] for each group: the n ways in which one text may go on. What was read before costs nothing:
-        a causal tower keeps prefixes, and for others whole texts are in the cache."""
+        a causal tower keeps prefixes, and for others whole texts are in the cache. Raises Stopped once `stop` is set."""
         self.catalog.need(name, DualEncoder)
         groups = [[clean_text(text) for text in texts] for texts in groups]
         if issubclass(self.catalog.adapter(name), CausalText):
-            parts = self.map(name, "embed_continuations", groups, len(groups))
+            parts = self.map(name, "embed_continuations", groups, len(groups), None, stop)
             vectors = np.concatenate([part.numpy() for part in parts])
         else:
-            vectors = self.embed_texts(name, [text for texts in groups for text in texts])
+            vectors = self.embed_texts(name, [text for texts in groups for text in texts], None, stop)
         return np.split(vectors, np.cumsum([len(texts) for texts in groups])[:-1])
 
     def encode(self, name: str, image: Image) -> dict[str, Tensor]:

@@ -124,7 +124,7 @@ def _lengthened(
     texts = _texts(models, writer, [[tokens[1:][-READ:] for tokens in group] for group in longer])
     words = _texts(models, writer, _singles(proposed))
     check_stop(stop)
-    embedded = models.embed_continuations(scorer, texts)
+    embedded = models.embed_continuations(scorer, texts, stop)
     found = []
     for row, draft in enumerate(drafts):
         step = weigh(proposed, row, words[row], embedded[row] @ pictures[row], rule, scale)

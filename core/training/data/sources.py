@@ -8,6 +8,7 @@ a dataset is run: of a zip only pictures and metadata are unpacked, and `dataset
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -25,6 +26,8 @@ from core.errors import UserError
 from core.images import MAX_BYTES
 from core.text import clean_text
 from core.training.data.example import Example
+
+log = logging.getLogger(__name__)
 
 METADATA = ("metadata.csv", "metadata.jsonl")
 # Names of columns on the hub, by the field of `Example` that they are read into; the first that a row has a value for counts.
@@ -62,9 +65,8 @@ def from_hub(id: str, into: Path, rows: int = HUB_ROWS, on_step: OnStep | None =
         return _examples(part.take(rows), rows, part.features, into, on_step)
     except UserError:
         raise
-    except (
-        Exception
-    ):  # no network, no such dataset, a private one, or a format that is not read: the next step is the same
+    except Exception as error:  # no network, no such dataset, a private one, or a format that is not read
+        log.warning("the dataset %s could not be fetched: %s", id, type(error).__name__)  # texts may hold addresses
         raise UserError(
             f"The dataset {id} could not be fetched from the hub. Check the name and the network; or upload a zip, or take the bundled gallery, which needs no network."
         ) from None
@@ -82,7 +84,8 @@ def _lay_out(files: Mapping[Path, str], tree: Path) -> None:
             target = tree / name
             target.parent.mkdir(parents=True, exist_ok=True)
             path.rename(target)
-    except OSError:
+    except OSError as error:
+        log.info("a zip could not be laid out: %s", type(error).__name__)
         raise UserError("Some names in this zip are too long, or both a file and a folder. Rename them.") from None
 
 
@@ -95,6 +98,7 @@ def _image_folder(tree: Path, cache: Path) -> tuple[list[Mapping[str, Any]], Map
         part = _undecoded(found)
         return list(part), part.features
     except Exception:  # its errors speak of Arrow and of folders here
+        log.info("a zip could not be read as an ImageFolder", exc_info=True)
         raise UserError(
             "This zip is no ImageFolder: it wants pictures, and metadata.csv or metadata.jsonl whose column `file_name` names them, with values of one kind in each column; or one folder for each label."
         ) from None
@@ -170,8 +174,8 @@ def _bytes(value: Any, tree: Path | None) -> bytes:
 
             with fsspec.open(path, "rb") as file:
                 return bytes(file.read(MAX_BYTES + 1))
-    except (OSError, ValueError):
-        pass
+    except (OSError, ValueError) as error:
+        log.info("a picture of a dataset could not be read: %s", type(error).__name__)
     raise UserError("There is no such picture.")
 
 
