@@ -1,145 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""core/hub.py and `python -m core.models pin` against a stand-in hub on this machine, each in a process of
-its own: the hub's client reads its address once, when it is imported."""
+"""Against a stand-in hub on this machine, each in a process of its own: the hub's client reads its address once, when it is
+imported."""
 
 import json
-import os
-import subprocess
-import sys
-import threading
-from hashlib import sha1
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import unquote, urlsplit
 
 import pytest
 
 from core.errors import UserError
 from core.models import hub
 from core.models.catalog import revision
-from core.models.family import EMBEDDED
 from tests.conftest import snapshot
-
-ROOT = Path(__file__).parents[3]
-WEIGHTS = bytes(300_000)
-MODERN, CONVERTED, PICKLED = "org/modern", "org/converted", "org/pickled"
-REQUEST = "refs/pr/7"
-REPOS = {
-    MODERN: {"main": {"config.json": b"{}", "model.safetensors": WEIGHTS, "pytorch_model.bin": WEIGHTS}},
-    CONVERTED: {
-        "main": {"config.json": b"{}", "pytorch_model.bin": WEIGHTS},
-        REQUEST: {"config.json": b"{}", "model.safetensors": WEIGHTS},
-    },
-    PICKLED: {"main": {"config.json": b"{}", "pytorch_model.bin": WEIGHTS}},
-}
-# (number, author, title) of the pull requests; only the hub's own bot is believed.
-PULLS = {
-    CONVERTED: [
-        (5, "somebody", "Adding `safetensors` variant of this model"),
-        (6, "SFconvertbot", "Update README.md"),
-        (7, "SFconvertbot", "Adding `safetensors` variant of this model"),
-    ],
-    PICKLED: [(1, "somebody", "Adding `safetensors` variant of this model")],
-}
-
-
-def commit(model_id, ref="main"):
-    return sha1(f"{model_id}@{ref}".encode()).hexdigest()
-
-
-class Answers(BaseHTTPRequestHandler):
-    """The few addresses that huggingface_hub asks for."""
-
-    protocol_version = "HTTP/1.1"
-    repos = REPOS
-
-    def log_message(self, *_):
-        pass
-
-    def do_GET(self):
-        parts = unquote(urlsplit(self.path).path).strip("/").split("/")
-        api = parts[:2] == ["api", "models"]
-        model_id, what = "/".join(parts[2:4] if api else parts[:2]), parts[4 if api else 2 :]
-        refs = self.repos.get(model_id)
-        if refs is None:
-            return self.reply(b"{}", 404, {"X-Error-Code": "RepoNotFound"})
-        if what[:1] == ["discussions"]:
-            return self.reply(json.dumps(self.discussions(model_id)).encode())
-        ref = self.known(model_id, what[1:])
-        files = refs[ref]
-        if not what or what[0] == "revision":
-            siblings = [{"rfilename": name} for name in files]
-            return self.reply(json.dumps({"id": model_id, "sha": commit(model_id, ref), "siblings": siblings}).encode())
-        if what[0] == "tree":
-            tree = [
-                {"type": "file", "path": name, "size": len(data), "oid": sha1(data).hexdigest()}
-                for name, data in files.items()
-            ]
-            return self.reply(json.dumps(tree).encode())
-        data = files[parts[-1]]
-        return self.reply(data, 200, {"X-Repo-Commit": commit(model_id, ref), "ETag": f'"{sha1(data).hexdigest()}"'})
-
-    do_HEAD = do_GET
-
-    def known(self, model_id, rest):
-        wanted = "/".join(rest)
-        refs = self.repos[model_id]
-        return next((ref for ref in refs if ref in wanted or commit(model_id, ref) in wanted), "main")
-
-    def discussions(self, model_id):
-        shared = {"repo": {"name": model_id, "type": "model"}, "createdAt": "2024-01-01T00:00:00.000Z"}
-        pulls = [
-            {"num": n, "title": title, "author": {"name": author}, "status": "open", "isPullRequest": True, **shared}
-            for n, author, title in PULLS.get(model_id, [])
-        ]
-        return {"discussions": pulls, "start": 0, "count": len(pulls)}
-
-    def reply(self, body, status=200, headers=None):
-        self.send_response(status)
-        for name, value in {
-            "Content-Length": str(len(body)),
-            "Content-Type": "application/json",
-            **(headers or {}),
-        }.items():
-            self.send_header(name, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(body)
-
-
-@pytest.fixture
-def address():
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-
-
-NOWHERE = "http://127.0.0.1:9"
-
-
-@pytest.fixture
-def python(tmp_path):
-    """Runs lines of Python as a visitor's process would, with a cache of its own."""
-
-    def run(address, *code, offline=False):
-        settings = {
-            "HF_ENDPOINT": address,
-            "HF_HUB_CACHE": str(tmp_path / "cache"),
-            "HF_HUB_OFFLINE": "1" if offline else "0",
-            "HF_TOKEN": "hf_secret",
-            "NO_PROXY": "127.0.0.1",
-        }
-        lines = "from core.models import hub\nfrom core.errors import UserError\n" + "\n".join(code)
-        return subprocess.run(
-            [sys.executable, "-c", lines], cwd=ROOT, env={**os.environ, **settings}, capture_output=True, text=True
-        )
-
-    return run
-
+from tests.core.models.stand_in_hub import CONVERTED, MODERN, NOWHERE, PICKLED, REQUEST, WEIGHTS, commit
 
 REFUSED = """
 try:
@@ -275,43 +149,3 @@ def test_a_cached_pull_request_is_found(tmp_path, monkeypatch):
     (converted / "model.safetensors").touch()
     assert hub.local_path(CONVERTED, "main") == converted
     assert hub.local_path(CONVERTED, "a" * 40) is None, "a pinned commit is that commit"
-
-
-PIN = """
-import sys
-from pathlib import Path
-from core.models import catalog
-import core.models.__main__ as command
-from core.models.families.clip import CLIP
-from core.models.family import FAMILIES, Family, Spec, register
-catalog.REVISIONS = command.REVISIONS = Path({pins!r})
-catalog.discover_families()
-catalog.discover_families = lambda: None
-FAMILIES._items = {{name: family for name, family in FAMILIES._items.items() if name == "embedded"}}
-register(Family("toy", CLIP, tuple(Spec(id, "", 1, "") for id in {ids!r})))
-sys.argv = ["core.models", "pin"]
-sys.exit(command.main())
-"""
-
-
-def test_pin_writes_commits(python, address, tmp_path):
-    pins = tmp_path / "revisions.json"
-    pinned = python(address, PIN.format(pins=str(pins), ids=[PICKLED, MODERN, CONVERTED, "org/gone"]))
-    assert pinned.returncode == 0, pinned.stderr
-    commits = json.loads(pins.read_text())
-    assert commits == {CONVERTED: commit(CONVERTED, REQUEST), MODERN: commit(MODERN)}
-    assert list(commits) == sorted(commits)
-    assert EMBEDDED not in commits
-    assert "left out: org/pickled" in pinned.stdout
-    assert "left out: org/gone" in pinned.stdout
-
-
-def test_pin_without_a_network_leaves_the_file_alone(python, tmp_path):
-    pins = tmp_path / "revisions.json"
-    pins.write_text("{}")
-    pinned = python(NOWHERE, PIN.format(pins=str(pins), ids=[MODERN]))
-    assert pinned.returncode == 1
-    assert "Nothing was pinned. The hub could not be asked about org/modern" in pinned.stderr
-    assert "Traceback" not in pinned.stderr
-    assert "hf_secret" not in pinned.stderr
-    assert pins.read_text() == "{}"

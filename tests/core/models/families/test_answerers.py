@@ -31,12 +31,6 @@ all_answerers = pytest.mark.parametrize("id", ANSWERERS)
 all_attentive = pytest.mark.parametrize("id", ATTENTIVE)
 
 
-@pytest.fixture
-def engine():
-    """Nothing is cached, so that every call reaches the model."""
-    return Engine(Settings(device="cpu", cache_mb=0))
-
-
 def ours(models, id, image, questions):
     return models.call(id, "answer", models.encode(id, image), questions)
 

@@ -31,12 +31,6 @@ one_of_each = pytest.mark.parametrize("id", [BLIP, GIT, VIT_GPT2])
 of_a_folder = pytest.mark.parametrize("id", [BLIP, VIT_GPT2])
 
 
-@pytest.fixture
-def engine():
-    """Nothing is cached, so that every call reaches the model."""
-    return Engine(Settings(device="cpu", cache_mb=0))
-
-
 def ours(models, id, image):
     return models.call(id, "caption", models.encode(id, image))
 

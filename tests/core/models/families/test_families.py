@@ -25,12 +25,6 @@ MATCHERS = [id for id in PUBLISHED_IDS if issubclass(LISTED.catalog.adapter(id),
 all_pairs, all_matchers = pytest.mark.parametrize("id", PAIRS), pytest.mark.parametrize("id", MATCHERS)
 
 
-@pytest.fixture
-def engine():
-    """Nothing is cached, so that every call reaches the model."""
-    return Engine(Settings(device="cpu", cache_mb=0))
-
-
 @torch.no_grad()
 def official_logits(id, folder, images, texts):
     """[images, texts]: what the model's own forward gives."""

@@ -1,42 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Models that cut something out of a picture, from tiny weights, against plain transformers written out here."""
+"""Models that cut out what a text or a picture asks for, from tiny weights, against plain transformers written out here."""
 
 import numpy as np
 import pytest
 import torch
-import transformers
 from PIL import Image
 
 from core.engine import Engine
-from core.errors import UserError
 from core.models.abilities import ImagePrompted, Refiner, Segmenter
 from core.models.families.groupvit import CANONICAL
 from core.models.inference import Models
 from core.settings import Settings
+from tests.core.models.families.segmenting import CLOSE, SAM, counted, official
 
 pytestmark = pytest.mark.slow
 
-CLOSE = 1e-4
-CLIPSEG, GROUPVIT, SAM = "CIDAS/clipseg-rd64-refined", "nvidia/groupvit-gcc-yfcc", "facebook/sam-vit-base"
+CLIPSEG, GROUPVIT = "CIDAS/clipseg-rd64-refined", "nvidia/groupvit-gcc-yfcc"
 PROMPTS = ["a cat", "a red car parked in the street", "two dogs"]
-POINTS = [(40.0, 12.0, True), (3.0, 30.0, False)]
-BOX = (10.0, 5.0, 70.0, 33.0)
 LISTED = Models(Engine(Settings(device="cpu")))
 both = pytest.mark.parametrize("name", [CLIPSEG, GROUPVIT])
-
-
-@pytest.fixture
-def engine():
-    """Nothing is cached, so that every call reaches the model."""
-    return Engine(Settings(device="cpu", cache_mb=0))
-
-
-@pytest.fixture(scope="module")
-def image():
-    """Twice as wide as high."""
-    noise = np.random.default_rng(1)
-    return Image.fromarray(noise.integers(0, 255, (40, 80, 3), dtype=np.uint8))
 
 
 @pytest.fixture(scope="module")
@@ -46,13 +29,6 @@ def example():
 
 def segment(models, name, image, prompts):
     return models.call(name, "segment", models.encode(name, image), prompts)
-
-
-def official(models, name, kind):
-    """(model, processor), as a reader of the transformers documentation would load them."""
-    folder = models.catalog.path(name)
-    processor = transformers.AutoProcessor.from_pretrained(folder, backend="pil")
-    return getattr(transformers, kind).from_pretrained(folder).eval(), processor
 
 
 @torch.no_grad()
@@ -66,15 +42,6 @@ def official_maps(models, name, image, prompts):
     whole = {"size": {"height": 32, "width": 32}, "do_center_crop": False}
     inputs = processor(text=prompts, images=image, padding=True, return_tensors="pt", **whole)
     return model(**inputs, output_segmentation=True).segmentation_logits[0]
-
-
-def counted(models, name, part):
-    """A list that grows by one whenever one of these modules of the loaded model runs, and the model."""
-    with models.lease(name) as adapter:
-        calls = []
-        for index, module in enumerate(part(adapter.model)):
-            module.register_forward_hook(lambda *_, index=index: calls.append(index))
-    return calls
 
 
 def test_abilities():
@@ -198,66 +165,3 @@ def test_groupvit_weighs_each_prompt_against_phrases_that_say_nothing(models, im
     assert closest.shape == found["logits"].shape
     assert 0 <= closest.min() <= closest.max() <= 1
     torch.testing.assert_close(models.encode(GROUPVIT, image)["share"].sum(0), torch.ones(4, 4), atol=CLOSE, rtol=0)
-
-
-# ---- SAM
-
-
-def refine(models, image, points, box):
-    return models.call(SAM, "refine", models.encode(SAM, image), points, box)
-
-
-ASKED = pytest.mark.parametrize(
-    ("points", "box"), [(POINTS[:1], None), (POINTS, None), ([], BOX), (POINTS, BOX)], ids=["one", "two", "box", "all"]
-)
-
-
-@ASKED
-def test_sam_masks_are_the_models_own(models, image, points, box):
-    model, processor = official(models, SAM, "SamModel")
-    inputs = processor(
-        image,
-        input_points=[[[[x, y] for x, y, _ in points]]] if points else None,
-        input_labels=[[[int(on) for _, _, on in points]]] if points else None,
-        input_boxes=[[list(box)]] if box else None,
-        return_tensors="pt",
-    )
-    with torch.no_grad():
-        outputs = model(
-            **{key: inputs[key] for key in inputs if key.startswith("input_")}, pixel_values=inputs["pixel_values"]
-        )
-    best = outputs.pred_masks[0, 0, outputs.iou_scores[0, 0].argmax()]
-    wide = torch.nn.functional.interpolate(best[None, None], (64, 64), mode="bilinear")[0, 0]
-    found = refine(models, image, points, box)
-    assert found.shape == (32, 64)  # of a picture of 40 x 80
-    assert found.dtype == torch.float32
-    torch.testing.assert_close(found, wide[:32], atol=CLOSE, rtol=0)
-    assert found.std() > 100 * CLOSE
-
-
-@ASKED
-def test_sams_program_gives_the_same(models, image, points, box):
-    shown = {"torch": torch, "image": image, "points": points, "box": box}
-    exec(models.catalog.adapter(SAM).program(SAM), shown)
-    torch.testing.assert_close(shown["logits"], refine(models, image, points, box), atol=CLOSE, rtol=0)
-
-
-def test_sam_looks_once_and_listens_to_every_click(models, image):
-    calls = counted(models, SAM, lambda model: [model.vision_encoder])
-    encoding = models.encode(SAM, image)
-    asked = [(POINTS[:1], None), (POINTS, None), ([(*POINTS[0][:2], False)], None), ([], BOX), (POINTS[:1], BOX)]
-    masks = [models.call(SAM, "refine", encoding, *each) for each in asked]
-    assert calls == [0]
-    for index, mask in enumerate(masks):
-        assert all((mask - other).abs().max() > 100 * CLOSE for other in masks[:index])
-
-
-def test_sam_survives_being_unloaded(models, image):
-    before = refine(models, image, POINTS, BOX)
-    assert models.unload(SAM)
-    assert torch.equal(before, refine(models, image, POINTS, BOX))
-
-
-def test_sam_wants_a_click_or_a_box(models, image):
-    with pytest.raises(UserError, match="Click on the object"):
-        refine(models, image, [], None)
