@@ -37,6 +37,7 @@ def test_out_of_memory_once_halves_the_batch(engine, in_full):
     assert steps == [(n, 17) for n in (1, 3, 7, 11, 15, 17)]
 
 
+@pytest.mark.slow
 def test_out_of_memory_always_is_told_and_the_next_job_runs(engine, in_full):
     toy = Toy()
     list(engine.map("toy", loads(toy), "double", range(7), 8))

@@ -103,6 +103,7 @@ def test_out_of_memory_while_loading_drops_the_others(engine):
     assert attempts == [["old"], []]
 
 
+@pytest.mark.slow
 def test_a_model_that_never_fits_is_told_and_others_still_load(engine):
     def load(device, dtype):
         raise OUT_OF_MEMORY

@@ -15,6 +15,7 @@ from tests.app_fixture import ADMIN_PASSWORD, free_port
 from tests.test_architecture import ROOT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("flags", "env", "why"),
     [

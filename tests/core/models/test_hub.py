@@ -23,6 +23,7 @@ except UserError as error:
 """
 
 
+@pytest.mark.slow
 def test_fetch_reports_bytes_and_works_offline_after(python, address):
     fetched = python(
         address,
@@ -54,6 +55,7 @@ def test_bytes_are_counted_once():
     assert steps == [(4, 10)]
 
 
+@pytest.mark.slow
 def test_fetch_falls_back_on_the_bots_pull_request(python, address):
     fetched = python(
         address,
@@ -68,6 +70,7 @@ def test_fetch_falls_back_on_the_bots_pull_request(python, address):
     assert offline.returncode == 0, offline.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("revision", ["main", commit(PICKLED)])
 def test_only_pickled_weights_are_refused(python, address, revision):
     refused = python(address, REFUSED.format(id=PICKLED, revision=revision))

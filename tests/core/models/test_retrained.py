@@ -106,6 +106,7 @@ def test_a_gallery_files_vectors_under_the_weights_that_made_them(mine, gallerie
     assert np.abs(old - new).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_model_trained_again_while_a_gallery_is_embedded_stops_it(mine, galleries, monkeypatch):
     models = lab(mine)
     gallery, opened_anew = galleries

@@ -104,6 +104,7 @@ def test_what_is_missing_is_told_row_by_row(unzip):
     assert "3 cannot" in checked.summary()
 
 
+@pytest.mark.slow
 def test_pictures_enter_by_the_labs_door(unzip):
     found = unzip(
         {
