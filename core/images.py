@@ -42,7 +42,7 @@ MAX_BYTES = 20 * 2**20  # of a file
 MAX_PIXELS = 50_000_000  # of a file
 MAX_ASPECT = 100  # longer side to shorter; a model could see nothing in a strip of 1 x 10,000 pixels
 KEPT_PIXELS = 2048 * 2048  # the longer side is 2048 or more, and no model here reads more: SAM 1024, ViLT 1333
-BATCH = 4  # images of a list that are in memory at once
+IMAGES_AT_ONCE = 4  # images of a list that are in memory at once
 
 Source = str | Path | bytes | Image.Image
 Size = tuple[int, int]  # width, height
@@ -100,12 +100,12 @@ def read(source: Source, side: int | None = None, stop: threading.Event | None =
 
 
 def read_batches(sources: Sequence[Source], stop: threading.Event | None = None) -> Iterator[list[Picture]]:
-    """The images in order, in batches of BATCH: keep no more of one than you need. Raises UserError that says which image of
+    """The images in order, in batches of IMAGES_AT_ONCE: keep no more of one than you need. Raises UserError that says which image of
     several it is about, and Stopped between two batches once `stop` is set."""
-    for start in range(0, len(sources), BATCH):
+    for start in range(0, len(sources), IMAGES_AT_ONCE):
         check_stop(stop)
         batch: list[Picture] = []
-        for number, source in enumerate(sources[start : start + BATCH], start + 1):
+        for number, source in enumerate(sources[start : start + IMAGES_AT_ONCE], start + 1):
             try:
                 batch.append(read(source, stop=stop))
             except Stopped:

@@ -13,7 +13,7 @@ from core.errors import UserError
 from tabs._lab import Lab
 
 MINE = "mine"
-SIDE = 512  # pixels of a picture that is shown
+THUMBNAIL_SIDE = 512  # pixels of a picture that is shown
 
 
 def open_gallery(lab: Lab, name: str, mine: Gallery | None) -> Gallery:
@@ -41,5 +41,5 @@ def choices(lab: Lab, mine: Gallery | None) -> list[tuple[str, str]]:
     return choices + [(name, name) for name in kept]
 
 
-def thumbnail(path: str, side: int = SIDE) -> PIL.Image.Image:
+def thumbnail(path: str, side: int = THUMBNAIL_SIDE) -> PIL.Image.Image:
     return images.read(path, side).image

@@ -53,7 +53,7 @@ OWN_LABELS = (
 MEASURED = "Measured: of labels given 30 %, about three in ten are there."
 NEVER_MEASURED = """This model was trained to score labels independently (sigmoid), but whether its probabilities are right was
 never measured here: read them as a ranking."""
-NEUTRAL = f"This model was never calibrated: each label is weighed against “{zero_shot.NEUTRAL}” alone, so read the numbers as a ranking."
+WEIGHED_ALONE = f"This model was never calibrated: each label is weighed against “{zero_shot.NEUTRAL}” alone, so read the numbers as a ranking."
 
 
 class Outputs(NamedTuple):
@@ -216,7 +216,7 @@ def _trust(result: Classification) -> str:
         return OWN_LABELS
     if result.scoring != "independent":
         return ""
-    return MEASURED if result.calibrated else NEVER_MEASURED if result.sigmoid else NEUTRAL
+    return MEASURED if result.calibrated else NEVER_MEASURED if result.sigmoid else WEIGHED_ALONE
 
 
 def _listed(result: Classification, called: Sequence[str]) -> dict[str, Any]:

@@ -24,7 +24,7 @@ __all__ = ["Batch", "Config", "Example", "Learner", "Objective", "option"]
 
 Batch = Mapping[str, Tensor]
 EVAL_CHUNK = 64  # rows at once where nothing is learned
-KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+TYPE_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
 
 
 def option(default: Any, help: str, low: float | None = None, high: float | None = None, of: Sequence[str] = ()) -> Any:
@@ -71,7 +71,7 @@ def _typed(name: str, value: Any, kind: type) -> Any:
     if kind is int and type(value) is float and value.is_integer():
         return int(value)
     if type(value) is not kind:
-        raise UserError(f"{name} wants {KINDS[kind]}, not {str(value)[:40]!r}.")
+        raise UserError(f"{name} wants {TYPE_NAMES[kind]}, not {str(value)[:40]!r}.")
     return value
 
 

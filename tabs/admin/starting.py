@@ -26,7 +26,7 @@ from tabs._jobs import stepper
 from tabs._lab import Lab
 
 BUNDLED = ("gallery", "scenes")
-EXAMPLES, SIDE = 8, 256  # examples that are shown, and their pixels
+EXAMPLES, EXAMPLE_SIDE = 8, 256  # examples that are shown, and their pixels
 Choices = list[tuple[str, str]]  # (what is shown, value)
 
 
@@ -100,7 +100,7 @@ def pictures(examples: list[Example], objective: str, numbered: bool = False) ->
     """(thumbnail, caption) of each."""
     return [
         (
-            images.read(one.image, SIDE).image,
+            images.read(one.image, EXAMPLE_SIDE).image,
             f"{row}. {described(one, objective)}" if numbered else described(one, objective),
         )
         for row, one in enumerate(examples, 1)

@@ -34,7 +34,7 @@ from tabs.admin.watching import (
 from web.errors import translate_errors
 from web.inputs import AnyDropdown
 
-EVERY_S = 2.0  # seconds between two refreshes
+REFRESH_S = 2.0  # seconds between two refreshes
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
@@ -56,7 +56,7 @@ def build(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> None:
     panel = _lay_out(lab)
     choice, choices, outputs = panel.chosen, [panel.chosen, panel.others], panel.outputs
     show, shown = bind(lab, show_run), list(part(Shown, outputs))
-    gr.Timer(EVERY_S).tick(
+    gr.Timer(REFRESH_S).tick(
         bind(lab, refresh), [*choices, outputs.state], list(outputs), show_progress="hidden", **PRIVATE
     )
     gr.on([panel.chosen.change, panel.others.change], show, choices, shown, **PRIVATE)

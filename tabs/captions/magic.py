@@ -17,7 +17,7 @@ from tabs.captions import magic_handlers as handlers
 from web.inputs import PhotoInput
 
 IDLE_S = 3600
-VARIANTS = [
+VARIANT_CHOICES = [
     ("with recalled captions (the best)", magic.RECALLED),
     ("as published", magic.PUBLISHED),
     ("contrastive search, no picture", magic.BLIND),
@@ -42,7 +42,7 @@ def build(lab: Lab, image: PhotoInput) -> None:
                 run = gr.Button("Write a caption", variant="primary")
                 stop = gr.Button("Stop")
             start = gr.Radio(
-                VARIANTS, value=variant, label="Rule", info="Sets what stands below; change it as you like"
+                VARIANT_CHOICES, value=variant, label="Rule", info="Sets what stands below; change it as you like"
             )
             settings, model, writer = _settings(lab, magic.VARIANTS[variant])
         with gr.Column(min_width=300):

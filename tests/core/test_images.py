@@ -171,8 +171,8 @@ def test_a_list_is_read_a_few_at_a_time(tmp_path, photo, monkeypatch):
     paths[9].write_bytes(b"no picture")
     batches = images.read_batches(paths)
     assert seen == []
-    assert len(next(batches)) == len(seen) == images.BATCH
-    assert len(next(batches)) == images.BATCH
+    assert len(next(batches)) == len(seen) == images.IMAGES_AT_ONCE
+    assert len(next(batches)) == images.IMAGES_AT_ONCE
     with pytest.raises(UserError, match="Picture 10: This file is not a picture"):
         next(batches)
 

@@ -43,7 +43,7 @@ def test_words_find_pictures(lab):
     assert [entry["id"] for entry in given.answer] == [row[3] for row in given.table["data"]]
     assert given.answer[0]["id"] == "rowing-boats-shore"
     assert len(given.found) == 5
-    assert all(max(picture.size) <= _galleries.SIDE for picture, _ in given.found)
+    assert all(max(picture.size) <= _galleries.THUMBNAIL_SIDE for picture, _ in given.found)
     assert given.note == ""
     assert given.plot.axes
     assert given.chart.axes

@@ -69,7 +69,7 @@ def test_frames_that_are_not_used_are_said_in_the_note(lab, tmp_path):
     [
         ("embedded", tab.MEASURED),
         ("google/siglip-base-patch16-224", tab.NEVER_MEASURED),
-        ("openai/clip-vit-base-patch32", tab.NEUTRAL),
+        ("openai/clip-vit-base-patch32", tab.WEIGHED_ALONE),
     ],
 )
 def test_what_independent_scores_are_worth_is_said(lab, kitten, model, note):

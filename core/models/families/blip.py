@@ -11,7 +11,14 @@ from PIL.Image import Image
 
 from core.models.abilities import Answerer, Captioner, Matcher, Scale
 from core.models.family import Family, Spec, register
-from core.models.layers.beam_search import ANSWER_TOKENS, BEAMS, CAPTION_TOKENS, ImageToText, beam_lines, beam_texts
+from core.models.layers.beam_search import (
+    ANSWER_TOKENS,
+    BEAM_SETTINGS,
+    CAPTION_TOKENS,
+    ImageToText,
+    beam_lines,
+    beam_texts,
+)
 from core.models.layers.dual_encoder import TransformersPair
 
 if TYPE_CHECKING:
@@ -101,7 +108,7 @@ class BLIPWriter(ImageToText):
             pad_token_id=text.pad_token_id,
             max_new_tokens=new_tokens,
             **attending_to(states),
-            **BEAMS,
+            **BEAM_SETTINGS,
         )
         return beam_texts(self.tokenizer, written, prompt=1)
 

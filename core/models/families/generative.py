@@ -11,7 +11,7 @@ from PIL.Image import Image
 
 from core.models.abilities import Answerer
 from core.models.family import Family, Spec, register
-from core.models.layers.beam_search import BEAMS, beam_lines, beam_texts
+from core.models.layers.beam_search import BEAM_SETTINGS, beam_lines, beam_texts
 from core.models.layers.transformers_model import TransformersModel
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Generative(TransformersModel, Answerer):
             embeds = self.model.get_input_embeddings()(ids)
             embeds = embeds.masked_scatter((ids == token)[..., None], features)
             written = self.model.generate(
-                inputs_embeds=embeds, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, **BEAMS
+                inputs_embeds=embeds, attention_mask=torch.ones_like(ids), max_new_tokens=NEW_TOKENS, **BEAM_SETTINGS
             )
             answers.append(beam_texts(self.processor.tokenizer, written, prompt=0))
         return answers

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from core.models.abilities import Answerer, Captioner
 from core.models.family import Family, Spec, register
-from core.models.layers.beam_search import ANSWER_TOKENS, BEAMS, CAPTION_TOKENS, ImageToText, beam_lines, beam_texts
+from core.models.layers.beam_search import (
+    ANSWER_TOKENS,
+    BEAM_SETTINGS,
+    CAPTION_TOKENS,
+    ImageToText,
+    beam_lines,
+    beam_texts,
+)
 from core.models.loading import weight_bytes
 
 if TYPE_CHECKING:
@@ -45,7 +52,7 @@ class GIT(ImageToText):
             pixel_values=features[:, None],
             input_ids=torch.tensor([begun], device=features.device),
             max_new_tokens=new_tokens,
-            **BEAMS,
+            **BEAM_SETTINGS,
         )
         return beam_texts(self.tokenizer, written, len(begun))
 

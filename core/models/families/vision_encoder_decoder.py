@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from core.models.abilities import AttentiveCaptioner, Attribution
 from core.models.family import Family, Spec, register
-from core.models.layers.beam_search import BEAMS, CAPTION_TOKENS, ImageToText, beam_lines, beam_texts
+from core.models.layers.beam_search import BEAM_SETTINGS, CAPTION_TOKENS, ImageToText, beam_lines, beam_texts
 from core.models.loading import from_folder
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class EncoderDecoder(ImageToText, AttentiveCaptioner):
 
         features = encoding["image_features"].to(self.model.device, self.model.dtype)
         outputs = BaseModelOutput(last_hidden_state=features)
-        written = self.model.generate(encoder_outputs=outputs, max_new_tokens=CAPTION_TOKENS, **BEAMS)
+        written = self.model.generate(encoder_outputs=outputs, max_new_tokens=CAPTION_TOKENS, **BEAM_SETTINGS)
         return beam_texts(self.tokenizer, written, prompt=1)
 
     def attention(self, encoding: Mapping[str, Tensor], caption: str) -> Attribution:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 # Beam search that keeps five texts. Without a length penalty a beam's score is its sequence's log-probability.
-BEAMS = {
+BEAM_SETTINGS = {
     "num_beams": 5,
     "num_return_sequences": 5,
     "length_penalty": 0.0,
@@ -24,7 +24,7 @@ BEAMS = {
     "return_dict_in_generate": True,
     "output_scores": True,
 }
-BEAM_ARGUMENTS = ", ".join(f"{name}={value!r}" for name, value in BEAMS.items())  # as a program writes them
+BEAM_ARGUMENTS = ", ".join(f"{name}={value!r}" for name, value in BEAM_SETTINGS.items())  # as a program writes them
 ANSWER_TOKENS = 10
 CAPTION_TOKENS = 30  # COCO's captions have about eleven words
 

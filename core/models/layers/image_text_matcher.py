@@ -25,8 +25,8 @@ from core.models.layers.fusion_transformer import (
     phrase_features,
 )
 
-SIDE = 320  # pixels; pictures are made square, so that every one is GRID x GRID patches
-GRID = SIDE // 32
+INPUT_SIDE = 320  # pixels; pictures are made square, so that every one is PATCH_GRID x PATCH_GRID patches
+PATCH_GRID = INPUT_SIDE // 32
 
 
 class ImageTextMatcher(FusionTransformer):
@@ -45,7 +45,7 @@ class ImageTextMatcher(FusionTransformer):
         self.word = nn.Sequential(nn.Linear(width, WORD_FEATURES), nn.GELU(), nn.LayerNorm(WORD_FEATURES))
 
     def fuse(self, words: Tensor, mask: Tensor, patches: Tensor, similarity: Tensor) -> tuple[Tensor, Tensor]:
-        """words [n, length, WORD_FEATURES] with mask [n, length], patches [n, GRID, GRID, PATCH_FEATURES], similarity [n] ->
+        """words [n, length, WORD_FEATURES] with mask [n, length], patches [n, PATCH_GRID, PATCH_GRID, PATCH_FEATURES], similarity [n] ->
         hidden states of the words [n, length, hidden_size], and the logit of a match [n]."""
         outputs = self.vilt.vilt(**self.inputs(words, mask, patches))
         slope, bias = self.presence
@@ -74,21 +74,24 @@ def new_matcher(folder: Path, presence: tuple[float, float]) -> ImageTextMatcher
 
 
 def image_patches(tower: Any, anchors: Tensor, image: Image.Image) -> tuple[Tensor, Tensor]:
-    """[1, GRID, GRID, PATCH_FEATURES], features and colours of each place, with zeros for its resemblance to a phrase; and
-    [1, GRID, GRID, anchors], each place's relative representation."""
-    view = pixels(image.resize((SIDE, SIDE), Image.Resampling.BICUBIC), SIDE).to(anchors.device)
+    """[1, PATCH_GRID, PATCH_GRID, PATCH_FEATURES], features and colours of each place, with zeros for its resemblance to a phrase; and
+    [1, PATCH_GRID, PATCH_GRID, anchors], each place's relative representation."""
+    view = pixels(image.resize((INPUT_SIDE, INPUT_SIDE), Image.Resampling.BICUBIC), INPUT_SIDE).to(anchors.device)
     outputs = tower(view, output_hidden_states=True)
     encoding = {"stride 32": outputs.hidden_states[DEPTHS["stride 32"]][0], "colours": avg_pool2d(view, 8)[0]}
-    maps, masks = view.new_zeros(1, len(MAPS), 2 * GRID, 2 * GRID), view.new_zeros(1, 4 * GRID, 4 * GRID)
+    maps, masks = (
+        view.new_zeros(1, len(MAPS), 2 * PATCH_GRID, 2 * PATCH_GRID),
+        view.new_zeros(1, 4 * PATCH_GRID, 4 * PATCH_GRID),
+    )
     places = normalize(outputs.last_hidden_state[0].flatten(1).T, dim=1)
-    return patch_features(encoding, maps, masks), relative(places, anchors).view(1, GRID, GRID, -1)
+    return patch_features(encoding, maps, masks), relative(places, anchors).view(1, PATCH_GRID, PATCH_GRID, -1)
 
 
 def with_similarity(patches: Tensor, places: Tensor, text: Tensor) -> tuple[Tensor, Tensor]:
     """The patches with how much each place resembles its row's `text` [n, anchors], and the largest of these [n]. Not for
     masked words, which it would give away."""
     similar = torch.einsum("nhwa,na->nhw", places, text)
-    maps = similar.new_zeros(len(similar), len(MAPS), 2 * GRID, 2 * GRID)
+    maps = similar.new_zeros(len(similar), len(MAPS), 2 * PATCH_GRID, 2 * PATCH_GRID)
     maps[:, : len(INPUT_SIZES)] = similar.repeat_interleave(2, 1).repeat_interleave(2, 2)[:, None]
-    about = phrase_features(maps, similar.new_zeros(len(similar), 4 * GRID, 4 * GRID))
+    about = phrase_features(maps, similar.new_zeros(len(similar), 4 * PATCH_GRID, 4 * PATCH_GRID))
     return torch.cat([patches[..., :-PHRASE_FEATURES], about], -1), similar.flatten(1).amax(1)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-BEAMS = 5
+BEAM_COUNT = 5
 
 
 class TunedCaptioner(AttentiveCaptioner):
@@ -56,7 +56,7 @@ class TunedCaptioner(AttentiveCaptioner):
 
         from core.models.layers.grid_captioner import beam_search
 
-        [written] = beam_search(self.network, self._grid(encoding), BEAMS)
+        [written] = beam_search(self.network, self._grid(encoding), BEAM_COUNT)
         found: dict[str, float] = {}
         for (row, _), share in zip(written, torch.tensor([score for _, score in written]).softmax(0), strict=True):
             text = " ".join(self.tokenizer.decode(row, skip_special_tokens=True).split())

@@ -20,7 +20,7 @@ from core.assets import GALLERY_FOLDER
 from core.engine import OnStep
 from core.training.data.example import Example
 
-SIDE = 256  # of a scene, in pixels
+SCENE_SIDE = 256  # of a scene, in pixels
 OBJECTS = {  # by the name of the picture's file
     "airplane-jumbo": "airplane",
     "american-football": "football",
@@ -56,7 +56,7 @@ CAPTIONS_OF_TWO = ("{a} and {b}", "a picture of {a} and {b}", "{a} next to {b}",
 
 @dataclass(frozen=True)
 class Scene:
-    """`names` of the one or two objects, the larger first, and the `masks` of their visible parts: [SIDE, SIDE] of bool."""
+    """`names` of the one or two objects, the larger first, and the `masks` of their visible parts: [SCENE_SIDE, SCENE_SIDE] of bool."""
 
     image: Image.Image
     names: list[str]
@@ -68,7 +68,7 @@ def make(
 ) -> list[Example]:
     """Write `count` scenes into `folder`, the same ones for the same seed.
 
-    `text` is a caption that names every object, `mask` a picture of SIDE x SIDE that is white where any of them is visible;
+    `text` is a caption that names every object, `mask` a picture of SCENE_SIDE x SCENE_SIDE that is white where any of them is visible;
     with `phrases` both are about one object alone, drawn at random. `label` is the larger object. `question` is about one
     object or their number, `answer` one word or a name.
     """
@@ -99,8 +99,8 @@ def scene(rng: np.random.Generator) -> Scene:
         stem = list(OBJECTS)[place]
         for _ in range(20):  # until there is room
             cut = _varied(_cut_out(stem), rng)
-            corner = (int(rng.integers(SIDE - cut.width + 1)), int(rng.integers(SIDE - cut.height + 1)))
-            layer = Image.new("L", (SIDE, SIDE))
+            corner = (int(rng.integers(SCENE_SIDE - cut.width + 1)), int(rng.integers(SCENE_SIDE - cut.height + 1)))
+            layer = Image.new("L", (SCENE_SIDE, SCENE_SIDE))
             layer.paste(cut.getchannel("A"), corner)
             mask = np.asarray(layer) > 127
             if all((before & mask).sum() < min(before.sum(), mask.sum()) / 3 for _, before in objects):
@@ -125,7 +125,7 @@ def ask(made: Scene, rng: np.random.Generator) -> tuple[str, str]:
         return f"is there {with_article(asked)}?", answer
     if kind == "side":
         middle = np.nonzero(made.masks[made.names.index(name)])[1].mean()
-        return f"is the {name} on the left or on the right?", "left" if middle < SIDE / 2 else "right"
+        return f"is the {name} on the left or on the right?", "left" if middle < SCENE_SIDE / 2 else "right"
     return "how many things are there?", str(len(made.names))
 
 
@@ -136,13 +136,13 @@ def with_article(name: str) -> str:
 def _background(rng: np.random.Generator) -> Image.Image:
     """A part of a photograph of the gallery, or now and then one colour."""
     if rng.random() < 0.2:
-        return Image.new("RGB", (SIDE, SIDE), tuple(int(n) for n in rng.integers(40, 256, 3)))
+        return Image.new("RGB", (SCENE_SIDE, SCENE_SIDE), tuple(int(n) for n in rng.integers(40, 256, 3)))
     files = _photographs()
     with Image.open(files[rng.integers(len(files))]) as file:
         photo = file.convert("RGB")
     side = int(min(photo.size) * rng.uniform(0.5, 1))
     left, top = (int(rng.integers(n - side + 1)) for n in photo.size)
-    return photo.crop((left, top, left + side, top + side)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    return photo.crop((left, top, left + side, top + side)).resize((SCENE_SIDE, SCENE_SIDE), Image.Resampling.BICUBIC)
 
 
 def _varied(cut: Image.Image, rng: np.random.Generator) -> Image.Image:
@@ -150,7 +150,7 @@ def _varied(cut: Image.Image, rng: np.random.Generator) -> Image.Image:
     if rng.random() < 0.5:
         cut = ImageOps.mirror(cut)
     cut = cut.rotate(rng.uniform(-15, 15), Image.Resampling.BICUBIC, expand=True)
-    return ImageOps.contain(cut, (int(SIDE * rng.uniform(0.35, 0.75)),) * 2, Image.Resampling.BICUBIC)
+    return ImageOps.contain(cut, (int(SCENE_SIDE * rng.uniform(0.35, 0.75)),) * 2, Image.Resampling.BICUBIC)
 
 
 @cache

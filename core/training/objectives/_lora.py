@@ -20,7 +20,7 @@ from core.models.layers.dual_encoder import TransformersPair
 from core.training.objective import Batch, Example
 from core.training.objectives._contrastive import ContrastiveConfig, ContrastiveLearner
 
-BATCH = 16  # pictures or texts that are encoded at once
+ENCODED_AT_ONCE = 16  # pictures or texts that are encoded at once
 TOKEN_PREFIX = "tokens_"  # a batch names the text tower's arguments with it, such as tokens_input_ids
 
 
@@ -31,8 +31,8 @@ def encode(pair: TransformersPair, examples: Sequence[Example], locked: bool) ->
     tokens = pair.tokens([example.text for example in examples])
     rows = {TOKEN_PREFIX + name: value.cpu() for name, value in tokens.items()}
     texts, pictures = [], []
-    for start in range(0, len(examples), BATCH):
-        part = examples[start : start + BATCH]
+    for start in range(0, len(examples), ENCODED_AT_ONCE):
+        part = examples[start : start + ENCODED_AT_ONCE]
         texts.append(pair.embed_texts([example.text for example in part]))
         images = [example.picture() for example in part]
         pictures.append(pair.embed_images(images) if locked else pair.pixels(images).cpu())

@@ -21,7 +21,7 @@ from core.training import register
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
 from core.training.objectives._texts import decode_texts, encode_texts, index_among, known_cross_entropy
 
-SIDE = INPUT_SIZES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
+INPUT_SIDE = INPUT_SIZES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
 LOSSES = ("cross-entropy", "binary cross-entropy")
 
 
@@ -83,7 +83,9 @@ answer and else 0. **Papers:** [ViLT](https://arxiv.org/abs/2102.03334), [Visual
         learner.reader.save_pretrained(folder)
 
     def _row(self, example: Example) -> dict[str, Tensor]:
-        encoding = self.models.encode(self.base, example.picture().resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        encoding = self.models.encode(
+            self.base, example.picture().resize((INPUT_SIDE, INPUT_SIDE), Image.Resampling.BICUBIC)
+        )
         found = self.models.call(self.base, "fusion_inputs", encoding, example.question)
         return {name: value.cpu() for name, value in found.items()}
 

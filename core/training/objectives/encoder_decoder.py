@@ -29,7 +29,7 @@ from core.training.objectives._captioning import (
     without_padding,
 )
 
-SIDE, PATCH, HEAD_WIDTH = 128, 16, 64  # pixels of a picture and of a patch; width of an attention head
+INPUT_SIDE, PATCH, HEAD_WIDTH = 128, 16, 64  # pixels of a picture and of a patch; width of an attention head
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ transformer from scratch needs far more pictures than the lab's trained tower: t
     @cached_property
     def processor(self) -> Any:
         """Saved with the model, which then prepares its pictures in the same way."""
-        return ViTImageProcessorPil(size={"height": SIDE, "width": SIDE})
+        return ViTImageProcessorPil(size={"height": INPUT_SIDE, "width": INPUT_SIDE})
 
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
-        """`pixels` [n, 3, SIDE, SIDE] float16 in -1..1, `ids` [n, MAX_TOKENS]."""
+        """`pixels` [n, 3, INPUT_SIDE, INPUT_SIDE] float16 in -1..1, `ids` [n, MAX_TOKENS]."""
         pictures = [
             self.processor(example.picture(), return_tensors="pt")["pixel_values"].half() for example in examples
         ]
@@ -100,7 +100,7 @@ class EncoderDecoderLearner(Learner):
             num_hidden_layers=settings.layers,
             num_attention_heads=settings.heads,
             intermediate_size=4 * width,
-            image_size=SIDE,
+            image_size=INPUT_SIDE,
             patch_size=PATCH,
             hidden_dropout_prob=0.0,
             attention_probs_dropout_prob=0.0,

@@ -21,8 +21,8 @@ from core.training import register
 from core.training.losses import mask_losses
 from core.training.objective import Batch, Config, Example, Learner, Objective, option
 
-SIDE = INPUT_SIZES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
-GRID = SIDE // 8  # places to a side at stride 8, at which masks are predicted
+INPUT_SIDE = INPUT_SIZES[-1]  # pixels; pictures are made square, so that a batch of them is one tensor
+MASK_GRID = INPUT_SIDE // 8  # places to a side at stride 8, at which masks are predicted
 STRIDE_16_WEIGHT = 0.4  # weight of the loss at stride 16
 
 
@@ -49,7 +49,7 @@ $\frac{1}{n}\sum_i 1-\frac{2\sum m q+1}{\sum m+\sum q+1}$ over the masks that ar
 
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """`stride N` [n, channels, h, w], the vision tower's features at each of its depths; `maps` [n, len(MAPS), 28, 28], the
-        phrase's similarity maps; `masks` [n, GRID, GRID] in 0..1. All in float16."""
+        phrase's similarity maps; `masks` [n, MASK_GRID, MASK_GRID] in 0..1. All in float16."""
         rows = [self._row(example) for example in examples]
         return {name: torch.stack([row[name] for row in rows]).half() for name in rows[0]}
 
@@ -74,9 +74,11 @@ $\frac{1}{n}\sum_i 1-\frac{2\sum m q+1}{\sum m+\sum q+1}$ over the masks that ar
         learner.decoder.save_pretrained(folder)
 
     def _row(self, example: Example) -> dict[str, Tensor]:
-        encoding = self.models.encode(self.base, example.picture().resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+        encoding = self.models.encode(
+            self.base, example.picture().resize((INPUT_SIDE, INPUT_SIDE), Image.Resampling.BICUBIC)
+        )
         maps = self.models.call(self.base, "prompt_maps", encoding, [example.text])[0]
-        mask = images.read(example.mask).image.convert("L").resize((GRID, GRID), Image.Resampling.BOX)
+        mask = images.read(example.mask).image.convert("L").resize((MASK_GRID, MASK_GRID), Image.Resampling.BOX)
         row = {name: encoding[name] for name in CHANNELS}
         return row | {"maps": maps, "masks": torch.from_numpy(np.asarray(mask, np.float32) / 255)}
 

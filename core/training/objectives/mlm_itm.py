@@ -64,7 +64,7 @@ itm $-\frac{1}{3n}\sum\log\sigma(\pm z)$, plus for positives and minus for negat
     @torch.no_grad()
     def encode(self, examples: Sequence[Example]) -> dict[str, Tensor]:
         """`ids` and `mask` [n, length] of the text's word pieces and `words` [n, length, 384] float16, their vectors by the text
-        tower; `patches` [n, GRID, GRID, PATCH_FEATURES] and `places` [n, GRID, GRID, anchors], float16, of `image_patches`;
+        tower; `patches` [n, PATCH_GRID, PATCH_GRID, PATCH_FEATURES] and `places` [n, PATCH_GRID, PATCH_GRID, anchors], float16, of `image_patches`;
         `image` and `text` [n, anchors], the embedded pair's vectors of unit norm."""
         pair = self._pair
         rows = [self._row(pair, example) for example in examples]

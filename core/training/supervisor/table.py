@@ -23,7 +23,7 @@ from core.training.supervisor.process import Process
 
 log = logging.getLogger(__name__)
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-COLUMNS = "id, name, objective, asked, pid, started, created"  # `asked` is the fingerprint of what was started
+SQL_COLUMNS = "id, name, objective, asked, pid, started, created"  # `asked` is the fingerprint of what was started
 CREATE = """CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, name TEXT NOT NULL, objective TEXT NOT NULL,
 asked TEXT NOT NULL, pid INTEGER, started REAL, created REAL NOT NULL)"""
 LOCK_TIMEOUT = 30.0  # seconds for which one process waits for another
@@ -31,7 +31,7 @@ LOCK_TIMEOUT = 30.0  # seconds for which one process waits for another
 
 @dataclass(frozen=True)
 class Row:
-    """In the order of COLUMNS. `created` in seconds since 1970."""
+    """In the order of SQL_COLUMNS. `created` in seconds since 1970."""
 
     id: str
     name: str
@@ -57,11 +57,13 @@ class Table:
     def rows(self) -> list[Row]:
         """Newest first."""
         with self._open() as table:
-            return [Row(*row) for row in table.execute(f"SELECT {COLUMNS} FROM runs ORDER BY created DESC, id DESC")]
+            return [
+                Row(*row) for row in table.execute(f"SELECT {SQL_COLUMNS} FROM runs ORDER BY created DESC, id DESC")
+            ]
 
     def row(self, id: str) -> Row | None:
         with self._open() as table:
-            found = table.execute(f"SELECT {COLUMNS} FROM runs WHERE id = ?", (str(id),)).fetchone()
+            found = table.execute(f"SELECT {SQL_COLUMNS} FROM runs WHERE id = ?", (str(id),)).fetchone()
         return Row(*found) if found else None
 
     def add(self, id: str, request: Request, fingerprint: str, process: Process) -> Row:
@@ -102,7 +104,7 @@ class Table:
     def _insert(self, row: Row) -> None:
         with self._open() as table:
             table.execute(
-                f"INSERT OR IGNORE INTO runs ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", tuple(vars(row).values())
+                f"INSERT OR IGNORE INTO runs ({SQL_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)", tuple(vars(row).values())
             )
 
     @contextmanager

@@ -152,7 +152,7 @@ def test_pictures_are_ordered_anew_a_few_at_a_time(models, tmp_path, monkeypatch
     steps = []
     ids = [item.id for item in gallery.items]
     hits = retrieval.rerank(models, BLIP, gallery, "red", ids, lambda *step: steps.append(step))
-    assert sizes == [images.BATCH, images.BATCH, 1]
+    assert sizes == [images.IMAGES_AT_ONCE, images.IMAGES_AT_ONCE, 1]
     assert steps == [(4, 9), (8, 9), (9, 9)]
     assert sorted(hit.id for hit in hits) == sorted(ids)
     assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)

@@ -61,18 +61,18 @@ class QuestionKind(ABC):
         """Of the first answer to the patches; `shuffled` is the same for a copy whose weights were shuffled."""
 
 
-KINDS: Registry[type[QuestionKind]] = Registry("kind of question")
+QUESTION_KINDS: Registry[type[QuestionKind]] = Registry("kind of question")
 
 
 def register(kind: type[QuestionKind]) -> type[QuestionKind]:
     """Decorates the class of each kind's file."""
-    return KINDS.register(kind.name, kind)
+    return QUESTION_KINDS.register(kind.name, kind)
 
 
 def all_kinds() -> list[type[QuestionKind]]:
     """In the order in which their patterns are tried."""
     discover(answers)
-    return sorted(KINDS, key=lambda kind: (kind.order, kind.name))
+    return sorted(QUESTION_KINDS, key=lambda kind: (kind.order, kind.name))
 
 
 def parse(text: str) -> Question:

@@ -14,7 +14,7 @@ from core.engine import Engine
 from core.models.embedded import answers
 from core.models.embedded.answers.colour import colours
 from core.models.embedded.answers.count import FINEST_MAP, counts
-from core.models.embedded.answers.kind import KINDS, all_kinds, parse
+from core.models.embedded.answers.kind import QUESTION_KINDS, all_kinds, parse
 from core.models.embedded.answers.position import positions
 from core.models.embedded.questions import Question
 from core.models.embedded.vocabulary import candidates, open_words
@@ -129,7 +129,7 @@ def test_open_words_are_read_once(lab, kitten, monkeypatch):
 def test_a_kind_of_question_is_one_new_file(monkeypatch, kitten):
     assert parse("What is the weather?").kind == "other"
     monkeypatch.setattr(answers, "__path__", [*answers.__path__, str(DROPINS)])
-    monkeypatch.setattr(KINDS, "_items", dict(KINDS._items))
+    monkeypatch.setattr(QUESTION_KINDS, "_items", dict(QUESTION_KINDS._items))
     monkeypatch.delitem(sys.modules, "core.models.embedded.answers.weather", raising=False)
     assert parse("What is the weather?") == Question("weather", "weather")
     assert "weather" in [kind.name for kind in all_kinds()]

@@ -48,7 +48,7 @@ def test_masks_are_of_what_the_text_names(made, tmp_path):
     for whole, part in zip(made, phrases, strict=True):
         assert part.text in scenes.OBJECTS.values()
         all_of_it, one = (np.asarray(Image.open(example.mask)) > 127 for example in (whole, part))
-        assert all_of_it.shape == (scenes.SIDE, scenes.SIDE)
+        assert all_of_it.shape == (scenes.SCENE_SIDE, scenes.SCENE_SIDE)
         assert 0.005 < one.mean() <= all_of_it.mean() < 0.9
         assert not (one & ~all_of_it).any()
 

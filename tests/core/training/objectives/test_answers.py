@@ -16,7 +16,7 @@ from core.models.layers.answer_words import ANSWERS
 from core.models.layers.fusion_transformer import load_fusion_transformer, with_answers
 from core.settings import Settings
 from core.tasks import vqa
-from core.training.objectives.answers import LOSSES, SIDE, Answers, AnswersConfig
+from core.training.objectives.answers import INPUT_SIDE, LOSSES, Answers, AnswersConfig
 from tests.core.training.objectives._small import check_learning, shapes, trained
 
 
@@ -77,7 +77,7 @@ def test_what_is_saved_answers_the_same(lab, examples, rows, tmp_path):
     objective.save(learner, tmp_path / "shapes")
     again = Models(Engine(Settings(device="cpu")), tmp_path)
     assert [spec.id for spec in again.catalog.specs(Answerer)][-1] == "shapes"
-    picture = examples[0].picture().resize((SIDE, SIDE))
+    picture = examples[0].picture().resize((INPUT_SIDE, INPUT_SIDE))
     found = vqa.answer(again, "shapes", picture, [examples[0].question])[0].confidences
     wanted = learner.outputs(rows)["logits"][0].softmax(-1).max().item()
     assert next(iter(found)) in ("square", "disc")

@@ -11,7 +11,7 @@ from core.models.abilities import DualEncoder, Segmenter
 from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import segmentation
-from core.training.objectives.masks import SIDE, Masks, MasksConfig
+from core.training.objectives.masks import INPUT_SIDE, Masks, MasksConfig
 from tests.core.training.objectives._small import check_learning, shapes, trained
 
 
@@ -48,7 +48,7 @@ def test_what_is_saved_segments_the_same(objective, examples, rows, tmp_path):
     again = Models(Engine(Settings(device="cpu")), tmp_path)
     assert "outlines" in [spec.id for spec in again.catalog.specs(Segmenter)]
     assert "outlines" not in [spec.id for spec in again.catalog.specs(DualEncoder)]
-    picture = examples[0].picture().resize((SIDE, SIDE))
+    picture = examples[0].picture().resize((INPUT_SIDE, INPUT_SIDE))
     found = segmentation.segment(again, "outlines", picture, [examples[0].text])
     with torch.no_grad():
         wanted = learner.outputs(rows)["logits"][0].sigmoid()
