@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks
 
 from benchmarks import captions, masks, questions
 from benchmarks.instances import read_instances
-from core import images as door
 from core.engine import Engine
+from core.images import read
 from core.models.abilities import AnchoredEncoder, Answerer, DualEncoder, Segmenter
 from core.models.inference import Models
 from core.settings import Settings
@@ -53,7 +53,7 @@ class Coco:
         for instance in instances["annotations"]:
             present[at[instance["image_id"]], column[instance["category_id"]]] = True
         return cls(
-            [door.read(folder / "images" / row["file_name"]).image for row in rows],
+            [read(folder / "images" / row["file_name"]).image for row in rows],
             [captions[row["id"]] for row in rows],
             [category["name"] for category in instances["categories"]],
             present,

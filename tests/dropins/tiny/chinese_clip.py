@@ -9,11 +9,11 @@ from pathlib import Path
 import transformers as T
 
 from tests.core.models.families.tiny._parts import (
-    EYE,
     LENGTH,
     SIDE,
     SQUARE,
     TOWER,
+    VISION,
     bert_tokenizer,
     contrastive_logits,
     save,
@@ -24,7 +24,7 @@ def chinese_clip(folder: Path) -> None:
     tokenizer = bert_tokenizer()
     config = T.ChineseCLIPConfig(
         text_config={**TOWER, "vocab_size": len(tokenizer), "max_position_embeddings": LENGTH},
-        vision_config={**TOWER, **EYE},
+        vision_config={**TOWER, **VISION},
         projection_dim=12,
     )
     images = T.ChineseCLIPImageProcessorPil(size={"height": SIDE, "width": SIDE}, crop_size=SQUARE)

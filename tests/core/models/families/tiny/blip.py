@@ -11,10 +11,10 @@ import transformers as T
 from tests.core.models.families.tiny._parts import (
     BEAMS,
     DEEP,
-    EYE,
     LENGTH,
     SQUARE,
     TOWER,
+    VISION,
     bert_tokenizer,
     official,
     save,
@@ -30,7 +30,7 @@ def blip(folder: Path) -> None:
     text = {**TOWER, "vocab_size": len(tokenizer) + 2, "encoder_hidden_size": 16, "max_position_embeddings": LENGTH}
     config = T.BlipConfig(
         text_config={**text, "bos_token_id": len(tokenizer), "pad_token_id": 0, "sep_token_id": 3, "eos_token_id": 3},
-        vision_config={**TOWER, **EYE},
+        vision_config={**TOWER, **VISION},
         image_text_hidden_size=12,
         projection_dim=12,
     )
@@ -43,7 +43,7 @@ def blip_vqa(folder: Path) -> None:
     text = {**DEEP, "vocab_size": len(tokenizer) + 2, "encoder_hidden_size": 16, "max_position_embeddings": LENGTH}
     config = T.BlipConfig(
         text_config={**text, "bos_token_id": len(tokenizer), "pad_token_id": 0, "sep_token_id": 3, "eos_token_id": 3},
-        vision_config={**DEEP, **EYE},
+        vision_config={**DEEP, **VISION},
     )
     processor = T.BlipProcessor(image_processor=T.BlipImageProcessorPil(size=SQUARE), tokenizer=tokenizer)
     save_wide(folder, T.BlipForQuestionAnswering(config), processor, width=0.2)
@@ -54,7 +54,7 @@ def blip_captions(folder: Path) -> None:
     text = {**DEEP, "vocab_size": len(tokenizer) + 2, "encoder_hidden_size": 16, "max_position_embeddings": LENGTH}
     config = T.BlipConfig(
         text_config={**text, "bos_token_id": len(tokenizer), "pad_token_id": 0, "sep_token_id": 3, "eos_token_id": 3},
-        vision_config={**DEEP, **EYE},
+        vision_config={**DEEP, **VISION},
     )
     processor = T.BlipProcessor(image_processor=T.BlipImageProcessorPil(size=SQUARE), tokenizer=tokenizer)
     save_captioner(folder, T.BlipForConditionalGeneration(config), processor, width=0.2, sight=0.15, bias=0.03, seed=5)

@@ -12,11 +12,11 @@ import transformers as T
 
 from tests.core.models.families.tiny._parts import (
     BYTES,
-    EYE,
     LENGTH,
     PATCH,
     SIDE,
     SPACE,
+    VISION,
     ids,
     numbered,
     official,
@@ -38,7 +38,7 @@ def bridgetower(folder: Path) -> None:
     config = T.BridgeTowerConfig(
         # RoBERTa counts its positions from the padding's id on, so it needs two more.
         text_config={**size, **ids(tokenizer, LENGTH + 2), "intermediate_size": 32},
-        vision_config={"hidden_size": 64, "num_hidden_layers": 2, **EYE},
+        vision_config={"hidden_size": 64, "num_hidden_layers": 2, **VISION},
         **size,
         share_cross_modal_transformer_layers=True,
         contrastive_hidden_size=12,

@@ -10,10 +10,10 @@ from typing import Any
 import transformers as T
 
 from tests.core.models.families.tiny._parts import (
-    EYE,
     LETTERS,
     SYMBOLS,
     TOWER,
+    VISION,
     WORDS,
     clip_images,
     clip_tokenizer,
@@ -35,7 +35,7 @@ def clip(folder: Path) -> None:
     tokenizer = clip_tokenizer()
     config = T.CLIPConfig(
         text_config={**TOWER, **ids(tokenizer), "projection_dim": 12},
-        vision_config={**TOWER, **EYE, "projection_dim": 12},
+        vision_config={**TOWER, **VISION, "projection_dim": 12},
         projection_dim=12,
     )
     save(folder, T.CLIPModel(config), T.CLIPProcessor(image_processor=clip_images(), tokenizer=tokenizer))
@@ -45,7 +45,7 @@ def metaclip2(folder: Path) -> None:
     tokenizer = xlmr_tokenizer()
     config = T.MetaClip2Config(
         text_config={**TOWER, **ids(tokenizer), "projection_dim": 12},
-        vision_config={**TOWER, **EYE, "projection_dim": 12},
+        vision_config={**TOWER, **VISION, "projection_dim": 12},
         projection_dim=12,
     )
     save(folder, T.MetaClip2Model(config), T.CLIPProcessor(image_processor=clip_images(), tokenizer=tokenizer))

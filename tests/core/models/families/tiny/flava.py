@@ -8,14 +8,14 @@ from pathlib import Path
 
 import transformers as T
 
-from tests.core.models.families.tiny._parts import EYE, LENGTH, SQUARE, TOWER, bert_tokenizer, official, save
+from tests.core.models.families.tiny._parts import LENGTH, SQUARE, TOWER, VISION, bert_tokenizer, official, save
 
 
 def flava(folder: Path) -> None:
     """Saved as FlavaForPreTraining, which alone computes contrastive logits; the lab loads its FlavaModel."""
     tokenizer = bert_tokenizer()
     config = T.FlavaConfig(
-        image_config={**TOWER, **EYE, "vocab_size": 32},
+        image_config={**TOWER, **VISION, "vocab_size": 32},
         text_config={**TOWER, "vocab_size": len(tokenizer), "max_position_embeddings": LENGTH},
         multimodal_config=dict(TOWER),
         image_codebook_config={"num_groups": 4, "num_blocks_per_group": 1, "hidden_size": 8, "vocab_size": 32},

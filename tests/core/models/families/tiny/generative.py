@@ -12,9 +12,9 @@ from tests.core.models.families.tiny._parts import (
     BEAMS,
     BYTES,
     DEEP,
-    EYE,
     SIDE,
     SPACE,
+    VISION,
     ids,
     numbered,
     save_wide,
@@ -41,7 +41,7 @@ def smolvlm(folder: Path) -> None:
     end = tokenizer.convert_tokens_to_ids("<end_of_utterance>")
     config = T.Idefics3Config(
         text_config={**DEEP, **ids(tokenizer, 512), "model_type": "llama", "pad_token_id": 0, "eos_token_id": end},
-        vision_config={**DEEP, **EYE},
+        vision_config={**DEEP, **VISION},
         scale_factor=2,
         image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
         pad_token_id=0,

@@ -12,10 +12,10 @@ import transformers as T
 from tests.core.models.families.tiny._parts import (
     BEAMS,
     DEEP,
-    EYE,
     LENGTH,
     SIDE,
     SQUARE,
+    VISION,
     bert_tokenizer,
     clip_images,
     save_captioner,
@@ -28,7 +28,7 @@ from tests.core.models.families.tiny._parts import (
 def untrained(tokenizer):
     config = T.GitConfig(
         **DEEP,
-        vision_config={**DEEP, **EYE},
+        vision_config={**DEEP, **VISION},
         vocab_size=len(tokenizer),
         max_position_embeddings=2 * LENGTH,
         pad_token_id=0,

@@ -9,8 +9,8 @@ from pathlib import Path
 import transformers as T
 
 from tests.core.models.families.tiny._parts import (
-    EYE,
     TOWER,
+    VISION,
     clip_images,
     clip_tokenizer,
     contrastive_logits,
@@ -24,7 +24,7 @@ def groupvit(folder: Path) -> None:
     stages = {"depths": [1, 1], "num_group_tokens": [4, 0], "num_output_groups": [4, 4]}
     config = T.GroupViTConfig(
         text_config={**TOWER, **ids(tokenizer)},
-        vision_config={**TOWER, **EYE, **stages, "num_hidden_layers": 2},
+        vision_config={**TOWER, **VISION, **stages, "num_hidden_layers": 2},
         projection_dim=12,
         projection_intermediate_dim=16,
     )

@@ -9,9 +9,9 @@ from pathlib import Path
 import transformers as T
 
 from tests.core.models.families.tiny._parts import (
-    EYE,
     LENGTH,
     TOWER,
+    VISION,
     bert_tokenizer,
     clip_images,
     contrastive_logits,
@@ -22,7 +22,7 @@ from tests.core.models.families.tiny._parts import (
 def vision_text(folder: Path) -> None:
     tokenizer = bert_tokenizer()
     text = T.BertConfig(**TOWER, vocab_size=len(tokenizer), max_position_embeddings=LENGTH)
-    vision = T.CLIPVisionConfig(**TOWER, **EYE)
+    vision = T.CLIPVisionConfig(**TOWER, **VISION)
     config = T.VisionTextDualEncoderConfig.from_vision_text_configs(vision, text, projection_dim=12)
     processor = T.VisionTextDualEncoderProcessor(image_processor=clip_images(), tokenizer=tokenizer)
     save(folder, T.VisionTextDualEncoderModel(config), processor)

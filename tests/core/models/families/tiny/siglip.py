@@ -12,11 +12,11 @@ import transformers as T
 from tokenizers import processors
 
 from tests.core.models.families.tiny._parts import (
-    EYE,
     LETTERS,
     SQUARE,
     SYMBOLS,
     TOWER,
+    VISION,
     ids,
     numbered,
     official,
@@ -38,7 +38,7 @@ def gemma_tokenizer(length: int) -> Any:
 
 def siglip(folder: Path) -> None:
     tokenizer = gemma_tokenizer(64)
-    config = T.SiglipConfig(text_config={**TOWER, **ids(tokenizer, 64)}, vision_config={**TOWER, **EYE})
+    config = T.SiglipConfig(text_config={**TOWER, **ids(tokenizer, 64)}, vision_config={**TOWER, **VISION})
     model = T.SiglipModel(config)
     with torch.no_grad():
         model.logit_scale.fill_(2.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import transformers as T
 
-from tests.core.models.families.tiny._parts import DEEP, EYE, LENGTH, PATCH, SIDE, bert_tokenizer, five, save_wide
+from tests.core.models.families.tiny._parts import DEEP, LENGTH, PATCH, SIDE, VISION, bert_tokenizer, five, save_wide
 
 ANSWERS = ["yes", "no", "red", "two", "a cat", "on the beach", "horse"]
 
@@ -17,7 +17,7 @@ def vilt(folder: Path) -> None:
     tokenizer = bert_tokenizer()
     config = T.ViltConfig(
         **DEEP,
-        **EYE,
+        **VISION,
         id2label=dict(enumerate(ANSWERS)),
         label2id={name: n for n, name in enumerate(ANSWERS)},
         vocab_size=len(tokenizer),

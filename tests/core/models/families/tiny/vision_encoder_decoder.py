@@ -12,9 +12,9 @@ import transformers as T
 from tests.core.models.families.tiny._parts import (
     BEAMS,
     DEEP,
-    EYE,
     LENGTH,
     SIDE,
+    VISION,
     WORDS,
     numbered,
     save_captioner,
@@ -29,7 +29,7 @@ def vit_gpt2(folder: Path) -> None:
     text = T.GPT2Config(
         n_embd=24, n_layer=2, n_head=2, vocab_size=len(words), n_positions=LENGTH, bos_token_id=0, eos_token_id=0
     )
-    config = T.VisionEncoderDecoderConfig.from_encoder_decoder_configs(T.ViTConfig(**DEEP, **EYE), text)
+    config = T.VisionEncoderDecoderConfig.from_encoder_decoder_configs(T.ViTConfig(**DEEP, **VISION), text)
     config.decoder_start_token_id = config.pad_token_id = config.eos_token_id = 0
     tokenizer = T.GPT2Tokenizer(vocab=numbered(words), merges=[])
     save_captioner(folder, T.VisionEncoderDecoderModel(config), tokenizer, width=0.3, sight=0.8, bias=0.2)
