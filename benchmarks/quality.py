@@ -20,14 +20,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # so that `python benchmarks/quality.py` works too
 
-from benchmarks import captions, masks, questions
+from benchmarks import captions, masks, presence, questions
 from benchmarks.instances import read_instances
 from core.engine import Engine
 from core.images import read
 from core.models.abilities import AnchoredEncoder, Answerer, DualEncoder, Segmenter
 from core.models.inference import Models
 from core.settings import Settings
-from core.tasks import magic, retrieval, zero_shot
+from core.tasks import magic, retrieval
 
 
 @dataclass
@@ -61,29 +61,8 @@ class Coco:
         )
 
 
-def presence(models: Models, name: str, coco: Coco) -> dict[str, float]:
-    """mAP over the categories seen in two pictures or more; ECE of the probabilities "each label apart"."""
-    found = zero_shot.classify(models, name, coco.images, coco.categories, scoring="independent")
-    scores, probabilities = np.array(found.similarities), np.array(found.scores)
-    often = coco.present.sum(0) >= 2
-    precisions = [average_precision(scores[:, c], coco.present[:, c]) for c in np.flatnonzero(often)]
-    return {"mAP": float(np.mean(precisions)), "ECE": calibration_error(probabilities.ravel(), coco.present.ravel())}
-
-
-def average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Mean of the precisions at each true item of the ranking."""
-    ranked = truth[np.argsort(-scores, kind="stable")]
-    precision = np.cumsum(ranked) / np.arange(1, len(ranked) + 1)
-    return float(precision[ranked].mean())
-
-
-def calibration_error(probabilities: np.ndarray, truth: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error (Guo et al., arXiv 1706.04599) over equally wide bins."""
-    which = np.minimum((probabilities * bins).astype(int), bins - 1)
-    gaps = [
-        (which == b).mean() * abs(probabilities[which == b].mean() - truth[which == b].mean()) for b in np.unique(which)
-    ]
-    return float(sum(gaps))
+def which_present(models: Models, name: str, coco: Coco) -> dict[str, float]:
+    return presence.measure(models, name, coco.images, coco.categories, coco.present)
 
 
 def text_to_image(models: Models, name: str, coco: Coco) -> dict[str, float]:
@@ -126,7 +105,7 @@ def written_captions(models: Models, name: str, coco: Coco) -> dict[str, float]:
 
 
 PARTS = {
-    "presence": (presence, DualEncoder),
+    "presence": (which_present, DualEncoder),
     "t2i": (text_to_image, DualEncoder),
     "i2t": (image_to_text, DualEncoder),
     "vqa": (answers, Answerer),

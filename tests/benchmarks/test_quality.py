@@ -4,7 +4,6 @@ import json
 import shutil
 import sys
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -65,17 +64,3 @@ def test_only_picks_parts(coco, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["quality", "--coco", str(coco), "--only", "t2i", "--json", str(out)])
     quality.main()
     assert set(json.loads(out.read_text())) == {"t2i"}
-
-
-def test_average_precision():
-    truth = np.array([True, False, True, False])
-    assert quality.average_precision(np.array([0.9, 0.8, 0.7, 0.1]), truth) == pytest.approx((1 + 2 / 3) / 2)
-    assert quality.average_precision(np.array([0.1, 0.8, 0.2, 0.9]), truth) == pytest.approx((1 / 3 + 2 / 4) / 2)
-
-
-def test_calibration_error():
-    truth = np.array([True, False, False, False])
-    assert quality.calibration_error(np.full(4, 0.25), truth) == pytest.approx(0)
-    assert quality.calibration_error(np.full(4, 0.95), truth) == pytest.approx(0.7)
-    assert quality.calibration_error(np.array([0.95, 0.95, 0.05, 0.05]), truth) == pytest.approx(0.25)
-    assert quality.calibration_error(np.array([1.0]), np.array([True])) == 0
