@@ -7,6 +7,7 @@ Each figure is that of a function of this module; benchmarks/quality.py prints t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -103,8 +104,11 @@ def pair_questions(
 
 def pairs_first(models: Models, name: str, images: Sequence[Any], asked: Sequence[tuple[int, list[str]]]) -> float:
     """The share of questions whose first phrase scores highest, as "a photo of a ..."."""
-    best = [
-        int(np.argmax(zero_shot.classify(models, name, [images[picture]], phrases).similarities[0]))
-        for picture, phrases in asked
-    ]
-    return float(np.mean(np.array(best) == 0))
+    first = []
+    for picture, questions in itertools.groupby(asked, key=lambda one: one[0]):
+        phrases = [five for _, five in questions]
+        labels = list(dict.fromkeys(itertools.chain(*phrases)))
+        (row,) = zero_shot.classify(models, name, [images[picture]], labels).similarities
+        of = dict(zip(labels, row, strict=True))
+        first += [all(of[five[0]] > of[other] for other in five[1:]) for five in phrases]
+    return float(np.mean(first))
