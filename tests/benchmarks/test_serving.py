@@ -29,6 +29,7 @@ def test_the_percentile_is_that_of_all_answers():
     assert summary([2.0]) == {"n": 1, "p50": 2.0, "p95": 2.0, "longest": 2.0}
 
 
+@pytest.mark.slow
 def test_a_visitor_is_answered_and_timed(visitor):
     began = time.monotonic()
     assert 0 < visitor.classify() <= time.monotonic() - began

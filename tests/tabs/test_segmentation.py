@@ -64,6 +64,7 @@ def test_an_example_picture_finds_its_like(client):
     assert dog[0]["coverage"] > 0.05
 
 
+@pytest.mark.slow
 def test_a_published_model_segments(client):
     painted, rows, *_ = client.predict(CAT, "a cat", 0.5, "CIDAS/clipseg-rd64-refined", api_name="/segment")
     assert Image.open(painted)

@@ -80,6 +80,7 @@ def test_what_cannot_be_answered_gets_a_hint(client, arguments, message):
         client.predict(*arguments, api_name="/classify")
 
 
+@pytest.mark.slow
 def test_markup_and_odd_text_pass_through_as_text(client):
     labels = "<img src=x onerror=alert(1)>\n🐈\nقطة\n=cmd()\n$x^"
     answer, _, _, download, plot, _, _ = client.predict(CAT, labels, api_name="/classify")

@@ -63,6 +63,7 @@ def test_a_whole_upload_is_kept(url, folder):
     assert part_files(folder) <= before
 
 
+@pytest.mark.slow
 def test_a_file_that_is_used_leaves_no_empty_one_beside_it(url, folder):
     with Raw(url) as raw:
         picture = raw.kitten()

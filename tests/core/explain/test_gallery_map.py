@@ -68,6 +68,7 @@ def drawn(fig):
     return Image.open(buffer).convert("RGBA")
 
 
+@pytest.mark.slow
 def test_the_figure_shows_hits_by_rank_on_white():
     points = RNG.standard_normal((30, 2)).astype(np.float32)
     captions = [f"caption ${i} <b>" for i in range(30)]

@@ -59,6 +59,7 @@ def test_files_are_read_a_few_at_a_time_and_their_notes_come_along(models, pictu
     assert [row.note for row in rows] == ["Only the first of 2 frames is used.", *[""] * 5]
 
 
+@pytest.mark.slow
 def test_it_stops_within_a_caption(models, pictures, monkeypatch):
     """MaGiC hears it between two words, a bank between two blocks."""
     stop, words = threading.Event(), []

@@ -106,6 +106,7 @@ def test_the_shown_program_gives_the_same_answer(models, tmp_path, monkeypatch, 
     assert printed == pytest.approx(dict(zip(LABELS, result.scores[0], strict=True)), abs=2e-4)
 
 
+@pytest.mark.slow
 def test_a_program_says_how_to_run_it(models, monkeypatch, capsys):
     """The examples that ship are named as they lie in the lab's folder, so there it runs as copied."""
     text = zero_shot.program(models, EMBEDDED, ["kitten-yarn-ball.jpg"], LABELS, ["a {}"], "softmax")

@@ -65,6 +65,7 @@ def test_a_local_checkpoint_of_it_is_offered(models, tmp_path):
     np.testing.assert_array_equal(own.embed_texts("mine", LABELS), models.embed_texts(ID, LABELS))
 
 
+@pytest.mark.slow
 def test_it_passes_the_tests_of_every_family(models, images, texts):
     every.test_every_published_checkpoint_has_a_tiny_one(ID)
     every.test_scores_are_the_models_own(models, ID, images, texts)

@@ -88,6 +88,7 @@ def test_the_program_shown_gives_the_same(models, id, images, texts):
     assert (shown["scale"], shown["bias"]) == pytest.approx((scale.scale, scale.bias), rel=CLOSE)
 
 
+@pytest.mark.slow
 @all_pairs
 def test_a_long_text_is_cut(models, id):
     assert np.isfinite(models.embed_texts(id, ["a cat " * 300])).all()
