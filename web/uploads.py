@@ -22,6 +22,7 @@ from web.body_limit import UPLOAD_PATHS
 from web.clients import client_of
 
 WINDOW_S = 3600  # as long as Gradio keeps an upload
+ENTRY_S = 60  # what comes within it is one entry, so that a client costs 60 entries at most
 MOST_CLIENTS = 10_000  # remembered at the same time
 
 _part_files: ContextVar[list[Any]] = ContextVar("part_files")  # that Gradio opened for the request at hand
@@ -33,7 +34,7 @@ class UploadQuota:
     def __init__(self, max_bytes: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.max_bytes, self._clock = max_bytes, clock
         self._lock = threading.Lock()
-        self._sent: OrderedDict[str, deque[tuple[float, int]]] = OrderedDict()  # times and sizes, oldest first
+        self._sent: OrderedDict[str, deque[tuple[float, int]]] = OrderedDict()  # times and bytes, oldest first
 
     def add(self, client: str, size: int) -> float:
         """Count `size` bytes that a client sent; 0, or the seconds after which it may send again if that was too much."""
@@ -43,7 +44,7 @@ class UploadQuota:
             self._sent.move_to_end(client)
             while sent and sent[0][0] <= now - WINDOW_S:
                 sent.popleft()
-            if sent and now - sent[-1][0] < 1:  # one entry a second, however small the parts
+            if sent and now - sent[-1][0] < ENTRY_S:
                 sent[-1] = (sent[-1][0], sent[-1][1] + size)
             else:
                 sent.append((now, size))
