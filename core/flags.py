@@ -58,7 +58,7 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a further name under which the lab may be asked, as behind a proxy; may be given several times. On a loopback host the lab answers to its own names only, elsewhere to any until one is given",
+        help="a further name under which the lab may be asked, as behind a proxy; may be given several times. On a loopback host the lab answers to its own names only, elsewhere to any until one is given, and then to localhost besides",
     )
     group.add_argument(
         "--trust-proxy",

@@ -48,9 +48,9 @@ class Settings:
 
     @property
     def host_names(self) -> tuple[str, ...]:
-        """The names by which the lab may be asked; () for any."""
-        own = (*LOOPBACK, self.host) if self.on_loopback else ()
-        return own + self.allow_host
+        """The names by which the lab may be asked; () for any. Those of loopback are always among them: by them Gradio asks
+        whether it has started."""
+        return (*LOOPBACK, self.host, *self.allow_host) if self.on_loopback or self.allow_host else ()
 
     @property
     def admin_on(self) -> bool:

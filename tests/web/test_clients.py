@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import httpx
@@ -8,6 +11,8 @@ import uvicorn
 
 import app
 from core.settings import Settings
+from tests.app_fixture import free_port
+from tests.test_architecture import ROOT
 from web.clients import client_of
 from web.middleware import middleware
 
@@ -68,7 +73,7 @@ def test_which_names_are_answered_is_a_setting():
         "127.0.0.1",
         "lab.example",
     )
-    assert Settings(host="0.0.0.0", allow_host=("lab.example",)).host_names == ("lab.example",)
+    assert set(Settings(host="0.0.0.0", allow_host=("lab.example",)).host_names) >= {"lab.example", "localhost"}
     assert Settings(host="0.0.0.0").host_names == ()
     names = [one.cls.__name__ for one in middleware(Settings(host="0.0.0.0"))]
     assert names == ["BodyLimit", "UploadGuard", "RequestCheck"]
@@ -81,3 +86,18 @@ def test_only_proxies_that_are_named_say_who_the_visitor_is(app_lab, monkeypatch
     settings = replace(app_lab.settings, trust_proxy=trusted)
     app.launch_options(replace(app_lab, settings=settings, admin_sessions=None))
     assert uvicorn.Config(app=None).forwarded_allow_ips == trusted
+
+
+@pytest.mark.slow
+def test_a_lab_that_is_open_under_one_name_starts(tmp_path):
+    """Gradio asks the app by localhost whether it is there, and gives up where it is refused."""
+    command = [sys.executable, "app.py", "--host", "0.0.0.0", "--port", str(free_port()), "--allow-host", "lab.example"]
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            address = process.stdout.readline().removeprefix("VLM Lab is at ").partition(" ")[0]
+            assert httpx.get(address, headers={"host": "lab.example"}).status_code == 200
+            assert httpx.get(address, headers={"host": "evil.example"}).status_code == 403
+        finally:
+            process.terminate()
+            process.communicate()
