@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 DRAWS = 2_000  # of the bootstrap
 INTERVAL = 0.95
@@ -30,12 +32,12 @@ class Measured:
         return self.prior is not None and self.low > self.prior
 
 
-Statistic = Callable[[np.ndarray], float]  # of the places of some items
+Statistic = Callable[[NDArray[np.integer[Any]]], float]  # of the places of some items
 
 
 def measure(
-    values: Sequence[float] | np.ndarray,
-    pictures: Sequence[int] | np.ndarray,
+    values: Sequence[float] | NDArray[Any],
+    pictures: Sequence[int] | NDArray[Any],
     prior: float | None = None,
     statistic: Statistic | None = None,
 ) -> Measured:
@@ -46,7 +48,7 @@ def measure(
     """
     of = np.asarray(values, float)
     owner = np.asarray(pictures)
-    assert len(of) and len(of) == len(owner), (len(of), len(owner))
+    assert 0 < len(of) == len(owner), (len(of), len(owner))
     figure: Statistic = statistic or (lambda places: float(of[places].mean()))
     places = [np.flatnonzero(owner == picture) for picture in np.unique(owner)]
     rng = np.random.default_rng(0)

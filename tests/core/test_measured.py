@@ -11,8 +11,10 @@ from core.measured import measure
 def test_the_interval_of_a_share_is_that_of_the_binomial():
     right = np.repeat([1.0, 0.0], [60, 40])
     found = measure(right, range(100), prior=0.5)
-    assert found.value == 0.6 and found.n == 100
-    assert found.low == pytest.approx(0.504, abs=0.015) and found.high == pytest.approx(0.696, abs=0.015)
+    assert found.value == 0.6
+    assert found.n == 100
+    assert found.low == pytest.approx(0.504, abs=0.015)
+    assert found.high == pytest.approx(0.696, abs=0.015)
     assert found.beats_prior
 
 
