@@ -29,6 +29,7 @@ from core.training.supervisor.runs import Runs
 from core.version import VERSION
 from tabs import all_tabs
 from tabs._lab import Lab
+from tabs._texts import texts
 from tabs._widgets import skipped_folders
 from tabs.admin import page as _admin
 from web.admin_gate import ADMIN_PATH
@@ -56,8 +57,8 @@ def open_lab(settings: Settings) -> Lab:
 def build(lab: Lab) -> gr.Blocks:
     """The whole page."""
     with Page(title="VLM Lab", analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        gr.Markdown("# VLM Lab\nRun vision-language models on your own pictures, and see what decided each answer.")
-        with gr.Tabs():
+        gr.Markdown(texts("common").about, elem_classes="title")
+        with gr.Tabs(overflow_behavior="wrap", elem_classes="lab-tabs"):
             for tab in all_tabs():
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
                     tab.build(lab)
@@ -79,6 +80,7 @@ def launch_options(lab: Lab) -> dict[str, Any]:
         "server_port": lab.settings.port,
         "theme": theme(),
         "css_paths": ASSETS / "style.css",
+        "head": f"<script>{(ASSETS / 'page.js').read_text()}</script>",
         "show_error": False,
         "ssr_mode": False,
         "enable_monitoring": False,

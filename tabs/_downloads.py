@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
+import PIL.Image
 from gradio.processing_utils import save_bytes_to_cache
 from gradio.utils import get_upload_folder
 
@@ -13,3 +16,10 @@ def write_file(name: str, content: str | bytes) -> str:
     raw = content.encode() if isinstance(content, str) else content
     path: str = save_bytes_to_cache(raw, name, get_upload_folder())
     return path
+
+
+def write_jpeg(image: PIL.Image.Image) -> str:
+    """The path of a small picture."""
+    buffer = BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return write_file("picture.jpg", buffer.getvalue())

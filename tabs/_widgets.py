@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 import html
+import json
+from typing import Any
 
 import gradio as gr
 
 from core.models.abilities import Model
 from tabs._lab import Lab
+from tabs._texts import texts
 from web.inputs import AnyDropdown
+
+COMMON = texts("common")
 
 
 def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: str = "Model") -> gr.Dropdown:
@@ -26,7 +31,7 @@ def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: 
         choices(),
         value=default,
         label=label,
-        info="The built-in model needs no network. Others are downloaded once, when first used.",
+        info=COMMON.model_hint,
     )
     # When a page opens: some are here by now, runs have ended, others were deleted.
     gr.on(None, lambda: gr.Dropdown(choices()), None, picker, api_visibility="private")
@@ -45,9 +50,38 @@ def skipped_folders(lab: Lab) -> None:
 
 def code_panel(label: str) -> gr.Code:
     """Where the program that gives the same answer is shown."""
-    with gr.Accordion("Show the code", open=False):
+    with gr.Accordion(COMMON.code, open=False):
         return gr.Code(label=label, language="python", interactive=False)
 
 
 def read_more(text: str) -> None:
     gr.Markdown(text, elem_classes="read-more")
+
+
+def how_it_works(text: str) -> None:
+    """What is computed, and where it was published."""
+    with gr.Accordion(COMMON.how, open=False):
+        gr.Markdown(text, elem_classes="read-more")
+
+
+def result_head() -> dict[str, Any]:
+    """What every answer begins with, by the names of the outputs: what went wrong, the answer and its note; and, for
+    programs and for the page's script, its value and its address."""
+    return {
+        "error": gr.HTML(label="error"),
+        "shown": gr.HTML(label="shown", elem_classes="shown"),
+        "note": gr.Markdown(label="note"),
+        "answer": gr.JSON(label="answer", visible="hidden"),
+        "link": gr.Textbox(label="link", visible="hidden"),
+    }
+
+
+def toolbar(link: gr.Textbox) -> dict[str, Any]:
+    """What can be done with an answer, by the names of the outputs: copying its address, taking home a notebook."""
+    with gr.Row(elem_classes="toolbar"):
+        copy = gr.Button(COMMON.copy_link, size="sm")
+        notebook = gr.DownloadButton(COMMON.notebook, size="sm")
+    said = gr.HTML(elem_classes="said")
+    words = [COMMON.copied, COMMON.copied_own_picture]
+    copy.click(None, link, said, js=f"(link) => window.lab.copyLink(link, {json.dumps(words)})", api_visibility="private")
+    return {"notebook": notebook}

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""How handlers are bound: for the page, whose errors stay in the answer's panel, and for programs, which get them raised."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import gradio as gr
+
+from core.errors import UserError
+from tabs._lab import Lab, bind
+from tabs._outputs import only
+from tabs._shown import error
+from web.errors import UNEXPECTED
+
+log = logging.getLogger(__name__)
+T = TypeVar("T", bound=tuple[Any, ...])
+Handler = Callable[..., Iterator[T]]
+
+
+def in_panel(handler: Handler[T], kind: type[T]) -> Handler[T]:
+    """`handler` for the page: what it raises is written into the output `error`, all others keep their values; with an
+    answer the error before it goes."""
+
+    @functools.wraps(handler)
+    def run(*args: Any, **kwargs: Any) -> Iterator[T]:
+        try:
+            for given in handler(*args, **kwargs):
+                yield given
+            yield only(kind, error="")
+        except UserError as wrong:
+            yield only(kind, error=error(str(wrong)))
+        except gr.Error:
+            raise
+        except Exception:
+            log.exception("%s failed", handler.__name__)
+            yield only(kind, error=error(UNEXPECTED))
+
+    return run
+
+
+def endpoint(
+    lab: Lab,
+    handler: Callable[..., Any],
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    name: str,
+    **limits: Any,
+) -> None:
+    """The same for programs, at /name: no button of the page runs it, and it raises what went wrong."""
+    gr.Button(visible=False).click(bind(lab, handler), list(inputs), list(outputs), api_name=name, **limits)

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""An answer as HTML: bars that are text, too, the line of trust, what decided, and errors."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from core.explain.drawing import Drawing
+from tabs._texts import texts
+
+COMMON = texts("common")
+
+
+def bars(rows: Sequence[tuple[str, float]], percent: bool, headline: str = "") -> str:
+    """Names with values in 0..1, best first. As percentages only where they were calibrated; `headline` in the place of
+    the first name."""
+    if not rows:
+        return ""
+    listed = "".join(
+        f'<li><span class="name">{html.escape(name)}</span>'
+        f'<span class="bar" style="--share: {min(max(value, 0.0), 1.0):.4f}"></span>'
+        f'<span class="value">{_value(value, percent)}</span></li>'
+        for name, value in rows
+    )
+    return f'<p class="headline">{html.escape(headline or rows[0][0])}</p><ol class="bars">{listed}</ol>'
+
+
+def _value(value: float, percent: bool) -> str:
+    return COMMON("percent", value=100 * value) if percent else COMMON("decimal", value=value)
+
+
+def sentence(text: str) -> str:
+    """An answer that is words."""
+    return f'<p class="headline words">{html.escape(text)}</p>'
+
+
+def trust(*said: str) -> str:
+    """How far to trust an answer; nothing where nothing is said."""
+    return "".join(f'<p class="trust">{html.escape(words)}</p>' for words in said if words)
+
+
+def drawings(*drawn: Drawing | None) -> str:
+    """Under one heading, each with its finding in words; nothing where there is none."""
+    figures = "".join(
+        f"<figure>{one.svg()}<figcaption>{html.escape(one.finding)}</figcaption></figure>" for one in drawn if one
+    )
+    return f'<h3>{COMMON.why}</h3><div class="why">{figures}</div>' if figures else ""
+
+
+def error(message: str) -> str:
+    """Stays until the next answer."""
+    return f'<p class="error-panel" role="alert">{html.escape(message)}</p>' if message else ""

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Visual question answering: ask a picture something in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from core.tasks import vqa
+from tabs._events import endpoint, in_panel
+from tabs._jobs import SHORT, stops
+from tabs._lab import Lab, Tab, bind
+from tabs._links import Example, Form, example_strip, link_to, openings
+from tabs._texts import texts
+from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
+from tabs.ask.handlers import HEADER, Outputs, answer_question
+from web.inputs import PhotoInput
+
+SAID, COMMON = texts("ask"), texts("common")
+EXAMPLES = [
+    Example("kitten-yarn-ball.jpg", SAID.what_animal, {"question": SAID.what_animal}),
+    Example("dog-german-shepherd.jpg", SAID.is_there, {"question": SAID.is_there}),
+    Example("coffee-cup-spoon.jpg", SAID.what_colour, {"question": SAID.what_colour}),
+    Example("mariachi-band.jpg", SAID.what_instrument, {"question": SAID.what_instrument}),
+    Example("rowing-boats-shore.jpg", SAID.how_many, {"question": SAID.how_many}),
+]
+
+
+def build(lab: Lab) -> None:
+    gr.Markdown(SAID.about, elem_classes="about")
+    strip = gr.Row(elem_classes="strip")
+    with gr.Row(elem_classes="task"):
+        with gr.Column(min_width=300, scale=2, elem_classes="inputs"):
+            image = PhotoInput(label=COMMON.picture, height=240)
+            source = gr.Textbox(visible="hidden")
+            question = gr.Textbox(
+                SAID.what_animal, label=SAID.question, info=SAID.question_hint, lines=1, max_lines=8
+            )
+            with gr.Accordion(COMMON.options, open=False):
+                model = model_picker(lab, vqa.TASK.needs)
+            with gr.Row():
+                ask = gr.Button(SAID.run, variant="primary")
+                stop = gr.Button(COMMON.stop)
+            gr.Markdown(SAID("kinds", kinds="; ".join(vqa.KIND_EXAMPLES.values())), elem_classes="footnote")
+        with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-ask"):
+            head = result_head()
+            with gr.Column(visible=False) as details:
+                tools = toolbar(head["link"])
+                why = gr.HTML(label="why")
+                with gr.Accordion(COMMON.table, open=False):
+                    table = gr.Dataframe(label=SAID.all_answers, headers=HEADER, interactive=False, wrap=True)
+                    download = gr.DownloadButton(COMMON.csv, size="sm")
+                code = code_panel(SAID.code)
+    outputs = Outputs(**head, **tools, details=details, why=why, table=table, download=download, code=code)
+    how_it_works(SAID.how)
+
+    form = Form("ask", image, source, {"question": question, "model": model}, EXAMPLES)
+    asking = {"inputs": [image, question, model], "outputs": list(outputs)}
+    endpoint(lab, answer_question, **asking, name="answer", **SHORT)
+    shown: dict[str, Any] = {"api_visibility": "private", "show_progress_on": outputs.shown}
+    answer = {"fn": bind(lab, in_panel(answer_question, Outputs)), **asking, **shown, **SHORT}
+    with strip:
+        thumbnails = example_strip(form)
+    opened = [filled.then(**answer) for filled in openings(lab, form, thumbnails)]
+    asked = [ask.click(**answer), question.submit(**answer), *opened]
+    link_to(lab, form, asked, outputs.link)
+    stops(stop, asked, outputs.note)
+
+
+TAB = Tab("ask", SAID.title, 25, build)

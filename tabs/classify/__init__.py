@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Zero-shot classification: name the labels, and the model says which of them describes the picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from core.tasks import zero_shot
+from tabs._events import endpoint, in_panel
+from tabs._jobs import LONG, SHORT, stops
+from tabs._lab import Lab, Tab, bind
+from tabs._links import Example, Form, example_strip, link_to, openings
+from tabs._texts import texts
+from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
+from tabs.classify.handlers import HEADER, MAX_PICTURES, PETS, TWO_PETS, Outputs, classify, classify_many, two_pets
+from web.inputs import FileInput, PhotoInput
+
+SAID, COMMON = texts("classify"), texts("common")
+EXAMPLES = [
+    Example(TWO_PETS[0], SAID.kitten, {"labels": PETS}),
+    Example(TWO_PETS[1], SAID.dog, {"labels": PETS}),
+    Example(
+        "coffee-cup-spoon.jpg",
+        SAID.cup,
+        {"labels": "a cup of coffee, a bowl of soup, a plate of pasta, a glass of wine"},
+    ),
+    Example(
+        "mariachi-band.jpg",
+        SAID.band,
+        {"labels": "musicians playing guitars, people eating dinner, a football team, an empty street"},
+    ),
+    Example("rowing-boats-shore.jpg", SAID.boats, {"labels": "boats, cars, bicycles, trains"}),
+]
+
+
+def build(lab: Lab) -> None:
+    gr.Markdown(SAID.about, elem_classes="about")
+    strip = gr.Row(elem_classes="strip")
+    with gr.Row(elem_classes="task"):
+        with gr.Column(min_width=300, scale=2, elem_classes="inputs"):
+            image = PhotoInput(label=COMMON.picture, height=240)
+            source = gr.Textbox(visible="hidden")
+            labels = gr.Textbox(PETS, label=SAID.labels, info=SAID.labels_hint, lines=2)
+            template, scoring, model = _options(lab)
+            with gr.Row():
+                run = gr.Button(SAID.run, variant="primary")
+                stop = gr.Button(COMMON.stop)
+        with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-classify"):
+            head = result_head()
+            with gr.Column(visible=False) as details:
+                tools = toolbar(head["link"])
+                why = gr.HTML(label="why")
+                with gr.Accordion(COMMON.table, open=False):
+                    table = gr.Dataframe(label=SAID.all_scores, headers=HEADER, interactive=False, wrap=True)
+                    download = gr.DownloadButton(COMMON.csv, size="sm")
+                code = code_panel(SAID.code)
+    outputs = Outputs(**head, **tools, details=details, why=why, table=table, download=download, code=code)
+    with gr.Accordion(SAID.many, open=False):
+        files = FileInput(
+            label=SAID("files", number=MAX_PICTURES), file_count="multiple", file_types=["image"], height=140
+        )
+        with gr.Row():
+            run_many = gr.Button(SAID.run_many)
+            try_two = gr.Button(SAID.two_pets)
+    how_it_works(SAID.how)
+
+    form = Form(
+        "classify",
+        image,
+        source,
+        {"labels": labels, "template": template, "scoring": scoring, "model": model},
+        EXAMPLES,
+    )
+    options = [labels, template, scoring, model]
+    one = {"inputs": [image, *options], "outputs": list(outputs)}
+    many = {"inputs": [files, *options], "outputs": list(outputs)}
+    endpoint(lab, classify, **one, name="classify", **SHORT)
+    endpoint(lab, classify_many, **many, name="classify_many", **LONG)
+
+    shown: dict[str, Any] = {"api_visibility": "private", "show_progress_on": outputs.shown}
+    answer = {"fn": bind(lab, in_panel(classify, Outputs)), **one, **shown, **SHORT}
+    answer_many = {"fn": bind(lab, in_panel(classify_many, Outputs)), **many, **shown, **LONG}
+    with strip:
+        thumbnails = example_strip(form)
+    opened = [filled.then(**answer) for filled in openings(lab, form, thumbnails)]
+    asked = [run.click(**answer), *opened]
+    filled = try_two.click(two_pets, None, [files, labels], api_visibility="private")
+    compared = [run_many.click(**answer_many), filled.then(**answer_many)]
+    link_to(lab, form, asked, outputs.link)
+    stops(stop, [*asked, *compared], outputs.note)
+
+
+def _options(lab: Lab) -> tuple[gr.Textbox, gr.Radio, gr.Dropdown]:
+    with gr.Accordion(COMMON.options, open=False):
+        return (
+            gr.Textbox(zero_shot.TEMPLATE, label=SAID.templates, info=SAID.templates_hint, lines=2),
+            gr.Radio([(text, key) for key, text in zero_shot.SCORINGS.items()], value="softmax", label=SAID.scoring),
+            model_picker(lab, zero_shot.TASK.needs),
+        )
+
+
+TAB = Tab("classify", SAID.title, 20, build)
