@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -29,8 +30,7 @@ def in_panel(handler: Handler[T], kind: type[T]) -> Handler[T]:
     @functools.wraps(handler)
     def run(*args: Any, **kwargs: Any) -> Iterator[T]:
         try:
-            for given in handler(*args, **kwargs):
-                yield given
+            yield from handler(*args, **kwargs)
             yield only(kind, error="")
         except UserError as wrong:
             yield only(kind, error=error(str(wrong)))
@@ -45,11 +45,33 @@ def in_panel(handler: Handler[T], kind: type[T]) -> Handler[T]:
 
 def endpoint(
     lab: Lab,
-    handler: Callable[..., Any],
+    handler: Handler[T],
     inputs: Sequence[Any],
-    outputs: Sequence[Any],
+    components: T,
+    public: Sequence[str],
     name: str,
     **limits: Any,
 ) -> None:
-    """The same for programs, at /name: no button of the page runs it, and it raises what went wrong."""
-    gr.Button(visible=False).click(bind(lab, handler), list(inputs), list(outputs), api_name=name, **limits)
+    """The same for programs, at /name: no button of the page runs it, it gives the outputs named in `public` alone, and it
+    raises what went wrong."""
+
+    @functools.wraps(handler)
+    def run(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        with contextlib.closing(handler(*args, **kwargs)) as steps:  # type: ignore[type-var]  # a generator
+            for given in steps:
+                yield tuple(getattr(given, field) for field in public)
+
+    outputs = [getattr(components, field) for field in public]
+    gr.Button(visible=False).click(bind(lab, run), list(inputs), outputs, api_name=name, **limits)
+
+
+def only_for(choice: str, handler: Handler[T], kind: type[T]) -> Handler[T]:
+    """`handler` with one more input before its own: it runs where that is `choice`, and else changes nothing."""
+
+    def run(lab: Lab, chosen: str, *inputs: Any) -> Iterator[T]:
+        if chosen == choice:
+            yield from handler(lab, *inputs)
+        else:
+            yield only(kind)
+
+    return run

@@ -139,7 +139,9 @@ def openings(lab: Lab, form: Form, strip: Sequence[gr.Button]) -> list[Any]:
             bind(lab, lambda lab, query: opened(lab, form, query)), query, js="() => [location.search]", **quick
         )
     )
-    form.image.input(lambda: "", None, form.source, queue=False, api_visibility="private")  # now one of the visitor's own
+    form.image.input(
+        lambda: "", None, form.source, queue=False, api_visibility="private"
+    )  # now one of the visitor's own
     return events
 
 

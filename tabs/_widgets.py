@@ -83,5 +83,7 @@ def toolbar(link: gr.Textbox) -> dict[str, Any]:
         notebook = gr.DownloadButton(COMMON.notebook, size="sm")
     said = gr.HTML(elem_classes="said")
     words = [COMMON.copied, COMMON.copied_own_picture]
-    copy.click(None, link, said, js=f"(link) => window.lab.copyLink(link, {json.dumps(words)})", api_visibility="private")
+    copy.click(
+        None, link, said, js=f"(link) => window.lab.copyLink(link, {json.dumps(words)})", api_visibility="private"
+    )
     return {"notebook": notebook}

@@ -15,7 +15,7 @@ from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
-from tabs.ask.handlers import HEADER, Outputs, answer_question
+from tabs.ask.handlers import HEADER, PUBLIC, Outputs, answer_question
 from web.inputs import PhotoInput
 
 SAID, COMMON = texts("ask"), texts("common")
@@ -35,9 +35,7 @@ def build(lab: Lab) -> None:
         with gr.Column(min_width=300, scale=2, elem_classes="inputs"):
             image = PhotoInput(label=COMMON.picture, height=240)
             source = gr.Textbox(visible="hidden")
-            question = gr.Textbox(
-                SAID.what_animal, label=SAID.question, info=SAID.question_hint, lines=1, max_lines=8
-            )
+            question = gr.Textbox(SAID.what_animal, label=SAID.question, info=SAID.question_hint, lines=1, max_lines=8)
             with gr.Accordion(COMMON.options, open=False):
                 model = model_picker(lab, vqa.TASK.needs)
             with gr.Row():
@@ -57,10 +55,10 @@ def build(lab: Lab) -> None:
     how_it_works(SAID.how)
 
     form = Form("ask", image, source, {"question": question, "model": model}, EXAMPLES)
-    asking = {"inputs": [image, question, model], "outputs": list(outputs)}
-    endpoint(lab, answer_question, **asking, name="answer", **SHORT)
+    asking: dict[str, Any] = {"inputs": [image, question, model], "outputs": list(outputs)}
+    endpoint(lab, answer_question, asking["inputs"], outputs, PUBLIC, "answer", **SHORT)
     shown: dict[str, Any] = {"api_visibility": "private", "show_progress_on": outputs.shown}
-    answer = {"fn": bind(lab, in_panel(answer_question, Outputs)), **asking, **shown, **SHORT}
+    answer: dict[str, Any] = {"fn": bind(lab, in_panel(answer_question, Outputs)), **asking, **shown, **SHORT}
     with strip:
         thumbnails = example_strip(form)
     opened = [filled.then(**answer) for filled in openings(lab, form, thumbnails)]

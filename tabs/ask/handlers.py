@@ -28,6 +28,7 @@ from web.inputs import file_name
 SAID = texts("ask")
 HEADER = ["question", "answer", "confidence"]
 ALIKE = 0.5  # correlation from which the map of shuffled weights is too much like the model's own
+PUBLIC = ("answer", "note", "table", "download", "code", "notebook")  # what programs get
 
 
 class Outputs(NamedTuple):

@@ -15,7 +15,17 @@ from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
-from tabs.classify.handlers import HEADER, MAX_PICTURES, PETS, TWO_PETS, Outputs, classify, classify_many, two_pets
+from tabs.classify.handlers import (
+    HEADER,
+    MAX_PICTURES,
+    PETS,
+    PUBLIC,
+    TWO_PETS,
+    Outputs,
+    classify,
+    classify_many,
+    two_pets,
+)
 from web.inputs import FileInput, PhotoInput
 
 SAID, COMMON = texts("classify"), texts("common")
@@ -75,14 +85,14 @@ def build(lab: Lab) -> None:
         EXAMPLES,
     )
     options = [labels, template, scoring, model]
-    one = {"inputs": [image, *options], "outputs": list(outputs)}
-    many = {"inputs": [files, *options], "outputs": list(outputs)}
-    endpoint(lab, classify, **one, name="classify", **SHORT)
-    endpoint(lab, classify_many, **many, name="classify_many", **LONG)
+    one: dict[str, Any] = {"inputs": [image, *options], "outputs": list(outputs)}
+    many: dict[str, Any] = {"inputs": [files, *options], "outputs": list(outputs)}
+    endpoint(lab, classify, one["inputs"], outputs, PUBLIC, "classify", **SHORT)
+    endpoint(lab, classify_many, many["inputs"], outputs, PUBLIC, "classify_many", **LONG)
 
     shown: dict[str, Any] = {"api_visibility": "private", "show_progress_on": outputs.shown}
-    answer = {"fn": bind(lab, in_panel(classify, Outputs)), **one, **shown, **SHORT}
-    answer_many = {"fn": bind(lab, in_panel(classify_many, Outputs)), **many, **shown, **LONG}
+    answer: dict[str, Any] = {"fn": bind(lab, in_panel(classify, Outputs)), **one, **shown, **SHORT}
+    answer_many: dict[str, Any] = {"fn": bind(lab, in_panel(classify_many, Outputs)), **many, **shown, **LONG}
     with strip:
         thumbnails = example_strip(form)
     opened = [filled.then(**answer) for filled in openings(lab, form, thumbnails)]

@@ -35,6 +35,7 @@ PETS = "cat, dog, horse, bird"
 TWO_PETS = ("kitten-yarn-ball.jpg", "dog-german-shepherd.jpg")
 HEADER = ["label", "score", "cosine", "logit", "picture"]
 BEST_SHOWN = 10
+PUBLIC = ("answer", "note", "table", "download", "code", "notebook")  # what programs get
 
 
 class Outputs(NamedTuple):
@@ -69,9 +70,7 @@ def classify(
     image = needed(image)
     names, templates = zero_shot.parse_labels(labels), zero_shot.parse_templates(template)
     yield from downloaded(lab, model, progress, _noted)
-    result = zero_shot.classify(
-        lab.models, model, [image], names, templates, scoring, stepper(progress, SAID.encoding)
-    )
+    result = zero_shot.classify(lab.models, model, [image], names, templates, scoring, stepper(progress, SAID.encoding))
     ranked = sorted(zip(result.labels, result.scores[0], strict=True), key=lambda row: -row[1])
     why = drawings(_anchors(lab, model, image, result, templates), scores.figure(result))
     yield only(

@@ -24,6 +24,11 @@ def strategy_map() -> str:
 
 def _card(name: str) -> str:
     title, does, tab = (html.escape(getattr(SAID, name + end)) for end in ("", "_does", "_tab"))
-    drawn = (ASSETS / "strategies" / f"{name}.svg").read_text().replace('"tip"', f'"tip-{name}"').replace("#tip", f"#tip-{name}")
+    drawn = (
+        (ASSETS / "strategies" / f"{name}.svg")
+        .read_text()
+        .replace('"tip"', f'"tip-{name}"')
+        .replace("#tip", f"#tip-{name}")
+    )
     target = texts(tab).title
     return f'<li>{drawn}<h3>{title}</h3><p>{does}</p><a href="?tab={tab}">{SAID("open", tab=target)}</a></li>'

@@ -21,22 +21,30 @@ from tabs._downloads import write_file
 from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
+from tabs._shown import drawings, sentence
+from tabs._texts import texts
 from tabs._values import as_text, lines, needed, rows, titles
 from web.inputs import file_name
 
+SAID = texts("caption")
 HEADER = ["picture", "method", "caption", "similarity"]
 DEFAULT = ["ASIF", "MaGiC", "the language model, no picture"]
+PUBLIC = ("answer", "note", "table", "download", "download_json", "code", "notebook")  # what programs get
 
 
 class Outputs(NamedTuple):
     table: Any
-    evidence: Any
+    answer: Any  # for programs: of each picture and method the captions with the numbers that decided
     download: Any
     download_json: Any
+    shown: Any
     note: Any
-    plot: Any
-    maps: Any
+    why: Any
     code: Any
+    notebook: Any
+    details: Any
+    link: Any
+    error: Any
 
 
 class Pictures(NamedTuple):
@@ -66,7 +74,7 @@ def caption_compare(
         yield from downloaded(lab, name, progress, _noted)
     found = yield from stoppable(
         lambda step, stop: captioning.compare(lab.models, pictures.sources, names, step, stop),
-        "Writing captions",
+        SAID.writing_captions,
         progress,
         _noted,
     )
@@ -78,16 +86,26 @@ def caption_compare(
     notes = {one.picture: one.note for one in found if one.note}
     if len(called) > 1:
         notes = {place: f"{as_text(called[place])}: {note}" for place, note in notes.items()}
-    yield Outputs(
+    yield only(
+        Outputs,
+        shown=sentence(_likest(found).caption),
         table=rows(HEADER, data),
-        evidence=listed,
+        answer=listed,
         download=write_file("captions.csv", csv_text(HEADER, data)),
         download_json=write_file("captions.json", json.dumps(listed, indent=1)),
         note=lines(*notes.values(), _told_apart(found, names, len(called))),
-        plot=alternatives.figure([one for one in found if one.picture == 0]),
-        maps=attribution.figure(first, attention) if attention else None,
+        why=drawings(
+            alternatives.figure([one for one in found if one.picture == 0]),
+            attribution.figure(first, attention) if attention else None,
+        ),
         code="\n\n".join(captioning.program(lab.models, name, called[0]) for name in trained),
+        details=gr.Column(visible=True),
     )
+
+
+def _likest(found: Sequence[Captioned]) -> Captioned:
+    """The caption of the first picture that resembles it most."""
+    return max((one for one in found if one.picture == 0), key=lambda one: one.similarity)
 
 
 def _pictures(image: PIL.Image.Image | None, files: list[str] | None) -> Pictures:
@@ -96,7 +114,7 @@ def _pictures(image: PIL.Image.Image | None, files: list[str] | None) -> Picture
         image = needed(image)
         return Pictures([image], [file_name(image)])
     if len(files) > captioning.MAX_PICTURES:
-        raise UserError(f"That is {len(files)} pictures; at most {captioning.MAX_PICTURES} are captioned at once.")
+        raise UserError(SAID("too_many", number=len(files), most=captioning.MAX_PICTURES))
     return Pictures(list(files), titles(files))
 
 
@@ -115,5 +133,7 @@ def _told_apart(found: Sequence[Captioned], names: Sequence[str], pictures: int)
     if pictures < 2:
         return ""
     right = {name: sum(one.found for one in found if one.method == name) for name in names}
-    listed = [f"- {as_text(name)}: {number} of {pictures}" for name, number in right.items()]
-    return "\n".join(["Captions that resemble their own picture more than any other of these:", *listed])
+    listed = [
+        SAID("told_apart_row", name=as_text(name), number=number, pictures=pictures) for name, number in right.items()
+    ]
+    return "\n".join([SAID.told_apart, *listed])

@@ -16,6 +16,7 @@ import PIL.Image
 from core import images
 from core.data.export import csv_text
 from core.explain import decoding
+from core.explain.drawing import Drawing
 from core.models.family import CAPTIONER, EMBEDDED
 from core.results import Draft, Step
 from core.tasks import magic
@@ -23,23 +24,32 @@ from tabs._downloads import write_file
 from tabs._jobs import downloaded, report, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
+from tabs._shown import drawings, sentence
+from tabs._texts import texts
 from tabs._values import lines, needed, rows, whole
 from web.inputs import file_name
 
+SAID = texts("caption")
 HEADER = ["step", "chosen", "its probability", "the language model alone"]
 DEFAULT = magic.VARIANTS[magic.RECALLED]
+PUBLIC = ("caption", "answer", "note", "table", "download", "code", "notebook")  # what programs get
 
 
 class Outputs(NamedTuple):
-    caption: Any
-    evidence: Any
+    caption: Any  # for programs
+    answer: Any  # for programs: each step's candidates and terms
+    shown: Any
+    note: Any
     table: Any
     download: Any
-    shown: Any
-    plot: Any
+    step: Any
+    why: Any
     last: Any
     code: Any
-    note: Any
+    notebook: Any
+    details: Any
+    link: Any
+    error: Any
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ def caption_magic(
     penalty, similarity, share and score, and which was chosen. max_length counts tokens with the one that starts; scale
     sharpens the picture's softmax (0: the model's own); recall is the share of recalled captions in the probability.
     The rule as published: 45, 0.1, 2, 16, with scale 0 and recall 0."""
-    tokens = whole(max_length, "The longest caption")
+    tokens = whole(max_length, SAID.length)
     rule = magic.Rule(whole(k, "k"), float(alpha), float(beta), tokens, float(scale) or None, float(recall))
     image = needed(image)
     yield from downloaded(lab, model, progress, _noted)
@@ -76,18 +86,20 @@ def caption_magic(
     written: Written | None = None
 
     def noted(_: str = "") -> Outputs:
-        done, so_far = (len(written.draft.steps), written.draft.text) if written else (0, gr.skip())
-        return _noted(report("Token", done, rule.length - 1, time.monotonic() - began))._replace(caption=so_far)
+        said = {"caption": written.draft.text, "shown": sentence(written.draft.text)} if written else {}
+        done = len(written.draft.steps) if written else 0
+        return only(Outputs, note=report(SAID.token, done, rule.length - 1, time.monotonic() - began), **said)
 
     drafts = magic.decode(lab.models, model, [image], rule, writer, stop)
     try:
-        while found := (yield from stoppable(lambda *_: next(drafts, None), "Writing", progress, noted)):
+        while found := (yield from stoppable(lambda *_: next(drafts, None), SAID.writing, progress, noted)):
             written = Written(found[0], rule)
             yield noted()._replace(last=written)
     finally:
         stop.set()  # where this generator is closed within a token, which its thread is still busy with
     assert written is not None
-    yield Outputs(
+    yield only(
+        Outputs,
         caption=written.draft.text,
         **_details(written),
         last=written,
@@ -106,12 +118,12 @@ def caption_again(lab: Lab, shown: str, *inputs: Any) -> Iterator[Outputs]:
 
 def stopped(lab: Lab, last: Written | None) -> Outputs:
     """All that is shown of a caption that was stopped, as far as it goes."""
-    return only(Outputs, **_details(last), note="Stopped.") if last else only(Outputs)
+    return only(Outputs, **_details(last), note=SAID.stopped) if last else only(Outputs)
 
 
 def open_step(lab: Lab, last: Written | None, number: float) -> Any:
-    """The figure of one step."""
-    return _figure(last, int(number)) if last else gr.skip()
+    """The drawing of one step, as HTML."""
+    return drawings(_figure(last, int(number))) if last else gr.skip()
 
 
 def settings(rule: magic.Rule) -> list[float]:
@@ -128,11 +140,13 @@ def _details(written: Written) -> dict[str, Any]:
     draft = written.draft
     data = [_row(number, step) for number, step in enumerate(draft.steps, 1)]
     return {
-        "evidence": {"caption": draft.text, "ended": draft.ended, "steps": [asdict(step) for step in draft.steps]},
+        "shown": sentence(draft.text),
+        "answer": {"caption": draft.text, "ended": draft.ended, "steps": [asdict(step) for step in draft.steps]},
         "table": rows(HEADER, data),
         "download": write_file("steps.csv", csv_text(HEADER, data)),
-        "shown": gr.Slider(1, max(2, len(draft.steps)), 1),
-        "plot": _figure(written, 1),
+        "step": gr.Slider(1, max(2, len(draft.steps)), 1),
+        "why": drawings(_figure(written, 1)),
+        "details": gr.Column(visible=True),
     }
 
 
@@ -145,7 +159,7 @@ def _row(number: int, step: Step) -> list[Any]:
     ]
 
 
-def _figure(written: Written, number: int) -> Any:
+def _figure(written: Written, number: int) -> Drawing:
     steps = written.draft.steps
     number = min(max(number, 1), len(steps))
     before = " ".join(step.candidates[step.chosen] for step in steps[: number - 1])

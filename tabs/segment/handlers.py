@@ -20,24 +20,32 @@ from core.tasks import segmentation
 from tabs._jobs import downloaded
 from tabs._lab import Lab
 from tabs._outputs import only
+from tabs._shown import drawings
+from tabs._texts import texts
 from tabs._values import needed
-from tabs.segmentation.painting import paint
+from tabs.segment.painting import paint
 from web.inputs import file_name
+
+SAID = texts("segment")
+PUBLIC = ("painted", "answer", "note", "table", "download", "coco", "code", "notebook")  # what programs get
 
 
 class Outputs(NamedTuple):
+    shown: Any
+    note: Any
+    answer: Any  # for programs: label, coverage, box and mask of each prompt
     painted: Any
-    answer: Any
-    legend: Any
     table: Any
     download: Any
     coco: Any
+    why: Any
+    code: Any
+    notebook: Any
+    details: Any
+    link: Any
+    error: Any
     last: Any
     target: Any
-    heat: Any
-    depth: Any
-    code: Any
-    note: Any
 
 
 @dataclass(frozen=True)
@@ -62,15 +70,18 @@ def segment(
     prompts: str,
     threshold: float = segmentation.DEFAULT_THRESHOLD,
     model: str = EMBEDDED,
+    exclusive: bool = True,
     progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds its progress bar by this default
 ) -> Iterator[Outputs]:
-    """Cut out of a picture what each prompt names. Prompts are separated by commas or line breaks. Gives the painted
-    picture and for each prompt its label, coverage (0..1), box [x0, y0, x1, y1] in pixels, and mask (a PNG file)."""
+    """Find in a picture what each prompt names. Prompts are separated by commas or line breaks; if exclusive, each pixel
+    goes to its likeliest prompt, so that masks do not overlap. Gives the painted picture and for each prompt its label,
+    coverage (0..1), box [x0, y0, x1, y1] in pixels, and mask (a PNG file)."""
     names, image = segmentation.parse_prompts(prompts), needed(image)
     yield from downloaded(lab, model, progress, _noted)
-    progress(0.1, desc="Encoding the picture")
+    progress(0.1, desc=SAID.encoding)
     result = segmentation.segment(lab.models, model, image, names)
-    yield _answer(image, result, threshold, segmentation.program(lab.models, model, file_name(image), names))
+    program = segmentation.program(lab.models, model, file_name(image), names)
+    yield _answer(image, result, threshold, exclusive, program)
 
 
 def segment_like(
@@ -80,14 +91,15 @@ def segment_like(
     box: str = "",
     threshold: float = segmentation.DEFAULT_THRESHOLD,
     model: str = EMBEDDED,
+    exclusive: bool = True,
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[Outputs]:
-    """Cut out of a picture what an example picture shows, or what lies in its box "left, top, right, bottom"."""
+    """Find in a picture what an example picture shows, or what lies in its box "left, top, right, bottom"."""
     corners, image = segmentation.parse_box(box), needed(image)
     yield from downloaded(lab, model, progress, _noted)
-    progress(0.1, desc="Encoding both pictures")
+    progress(0.1, desc=SAID.encoding_both)
     result = segmentation.segment_like(lab.models, model, image, example, corners)
-    yield _answer(image, result, threshold, "")
+    yield _answer(image, result, threshold, exclusive, "")
 
 
 def click(
@@ -131,23 +143,22 @@ def redraw(lab: Lab, last: Last | None, threshold: float, exclusive: bool) -> Ou
     return only(Outputs, **_painted(last, threshold, exclusive)) if last else only(Outputs)
 
 
-def redraw_exclusive(lab: Lab, last: Last | None, threshold: float, exclusive: bool) -> Outputs:
-    """After /segment, whose masks are each on their own: draw it anew where the page asks for the other rule."""
-    return redraw(lab, last, threshold, True) if exclusive else only(Outputs)
-
-
-def _answer(image: PIL.Image.Image, result: Segmentation, threshold: float, program: str) -> Outputs:
+def _answer(image: PIL.Image.Image, result: Segmentation, threshold: float, exclusive: bool, program: str) -> Outputs:
     picture = image.resize(drawing.shown_size(image), PIL.Image.Resampling.LANCZOS)
     picture.info["original size"] = result.size
     last = Last(picture, result, file_name(image))
-    return Outputs(
-        **_painted(last, threshold, False),
+    return only(
+        Outputs,
+        **_painted(last, threshold, exclusive),
         last=last,
         target=gr.Dropdown(result.labels, value=result.labels[0]),
-        heat=drawing.heat_maps(picture, result.labels, result.probabilities),
-        depth=drawing.depths(picture, result.labels, result.depths),
+        why=drawings(
+            drawing.heat_maps(picture, result.labels, result.probabilities),
+            drawing.depths(picture, result.labels, result.depths),
+        ),
         code=program,
         note=images.note(image),
+        details=gr.Column(visible=True),
     )
 
 
@@ -162,9 +173,9 @@ def _refined(
     **prompt: Any,
 ) -> Iterator[Outputs]:
     if last is None:
-        raise UserError("Cut something out first: its mask can then be refined.")
+        raise UserError(SAID.nothing_to_refine)
     yield from downloaded(lab, model, progress, _noted)
-    progress(0.1, desc="Refining the mask")
+    progress(0.1, desc=SAID.refining)
     result = segmentation.refine(lab.models, model, last.picture, last.result, label, **prompt)
     now = replace(last, result=result, clicked=label, points=tuple(prompt.get("points", ())))
     yield only(Outputs, **_painted(now, threshold, exclusive), last=now, note="")

@@ -17,37 +17,43 @@ from core.explain import masks as drawing
 from core.results import Segmentation
 from core.tasks import segmentation
 from tabs._downloads import write_file
+from tabs._texts import texts
 from tabs._values import rows
 
+SAID = texts("segment")
 HEADER = ["prompt", "coverage", "box"]
 
 
 def paint(
     picture: PIL.Image.Image, result: Segmentation, name: str, threshold: float, exclusive: bool
 ) -> dict[str, Any]:
-    """The painted picture, the same as JSON, legend and table, and both downloads, by the names of the outputs."""
+    """The painted picture; what is in it as words, JSON and a table; and both downloads, by the names of the outputs."""
     found = segmentation.masks(result, threshold, exclusive)
     measured = [mask.row() for mask in found]
     pngs = [mask.png() for mask in found]
     names = [f"mask-{number:02d}.png" for number in range(1, len(pngs) + 1)]
-    data = [[row["label"], f"{row['coverage']:.1%}", str(row["box"] or "not found")] for row in measured]
+    data = [[row["label"], f"{row['coverage']:.1%}", str(row["box"] or SAID.not_found)] for row in measured]
     return {
         "painted": drawing.overlay(picture, found),
         "answer": [{**row, "mask": _file(name, png)} for row, name, png in zip(measured, names, pngs, strict=True)],
-        "legend": _legend(result.labels),
+        "shown": _legend(result.labels, measured),
         "table": rows(HEADER, data),
         "download": write_file("masks.zip", _zip(names, pngs, result.labels)),
         "coco": write_file("masks.json", json.dumps(segmentation.coco(found, name))),
     }
 
 
-def _legend(labels: list[str]) -> str:
-    """Each prompt beside a square of the very colour it is painted in."""
+def _legend(labels: list[str], measured: Sequence[dict[str, Any]]) -> str:
+    """Each prompt beside a square of the very colour it is painted in, and how much of the picture it covers."""
     squares = [
-        f'<span class="key"><span style="background: {colour}"></span>{html.escape(label)}</span>'
-        for label, colour in drawing.legend(labels)
+        f'<li class="key"><span style="background: {colour}"></span>{html.escape(label)}: {_covered(row)}</li>'
+        for (label, colour), row in zip(drawing.legend(labels), measured, strict=True)
     ]
-    return f'<div class="legend">{"".join(squares)}</div>'
+    return f'<ul class="legend">{"".join(squares)}</ul>'
+
+
+def _covered(row: dict[str, Any]) -> str:
+    return SAID("covers", share=row["coverage"]) if row["box"] else SAID.not_found
 
 
 def _zip(names: Sequence[str], pngs: Sequence[bytes], labels: Sequence[str]) -> bytes:

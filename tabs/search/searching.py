@@ -16,6 +16,7 @@ from core.data.export import csv_text
 from core.data.galleries import Gallery
 from core.errors import UserError
 from core.explain import gallery_map, ranking
+from core.explain.drawing import Drawing
 from core.models.family import EMBEDDED
 from core.results import Hit
 from core.tasks import retrieval
@@ -24,46 +25,33 @@ from tabs._galleries import open_gallery, thumbnail
 from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
+from tabs._shown import drawings, sentence
+from tabs._texts import texts
 from tabs._values import rows
 from web.inputs import file_name
 
+SAID = texts("search")
 HEADER = ["#", "score", "caption", "id"]
-MATCH = "probability that words and picture match"
+PUBLIC = ("found", "answer", "note", "table", "download", "code", "notebook")  # what programs get
 
 
 class Found(NamedTuple):
-    """Of a search for pictures."""
-
+    shown: Any
+    note: Any
+    answer: Any  # for programs: id, score and caption of each, best first
     found: Any
-    answer: Any
     table: Any
     download: Any
-    plot: Any
-    chart: Any
+    why: Any
     code: Any
-    note: Any
+    notebook: Any
+    details: Any
+    link: Any
+    error: Any
 
 
-class FoundCaptions(NamedTuple):
-    """Of a search for captions."""
-
-    answer: Any
-    table: Any
-    download: Any
-    found: Any
-    plot: Any
-    chart: Any
-    code: Any
-    note: Any
-
-
-class Reranked(NamedTuple):
-    found: Any
-    answer: Any
-    table: Any
-    download: Any
-    plot: Any
-    note: Any
+def _noted(note: str) -> Found:
+    return only(Found, note=note)
 
 
 def search(
@@ -78,24 +66,22 @@ def search(
 ) -> Iterator[Found]:
     """Find the k pictures of a gallery nearest to words, to a picture, or to the mean of both."""
 
-    def note(words: str) -> Found:
-        return only(Found, note=words)
-
     chosen, wanted = open_gallery(lab, gallery, mine), retrieval.check_k(k)
-    yield from downloaded(lab, model, progress, note)
+    yield from downloaded(lab, model, progress, _noted)
     vector = retrieval.query_vector(lab.models, model, query, image)
     hits = yield from stoppable(
         lambda step, stop: retrieval.search(lab.models, model, chosen, vector, wanted, step, stop),
-        "Encoding the gallery",
+        SAID.encoding_gallery,
         progress,
-        note,
+        _noted,
     )
     file = file_name(image) if image else ""
-    yield Found(
+    yield only(
+        Found,
+        shown=sentence(hits[0].caption or hits[0].id) if hits else "",
         found=_pictures(chosen, hits),
         **_ranking(hits),
-        plot=ranking.figure(hits),
-        chart=_map(lab, model, chosen, vector, hits),
+        why=drawings(ranking.figure(hits), _map(lab, model, chosen, vector, hits)),
         code=retrieval.program(lab.models, model, chosen.name, query, file, len(hits)),
         note=images.note(image) if image else "",
     )
@@ -109,23 +95,27 @@ def rerank(
     model: str = EMBEDDED,
     mine: Gallery | None = None,
     progress: gr.Progress = gr.Progress(),  # noqa: B008
-) -> Iterator[Reranked]:
+) -> Iterator[Found]:
     """Order a ranking anew with a model that reads the words and each picture together (BLIP's matching head, or one
     trained by a run)."""
 
-    def note(words: str) -> Reranked:
-        return only(Reranked, note=words)
-
     chosen = open_gallery(lab, gallery, mine)
-    yield from downloaded(lab, model, progress, note)
+    yield from downloaded(lab, model, progress, _noted)
     ids = [str(entry.get("id")) for entry in ranking_json or [] if isinstance(entry, dict)]
     hits = yield from stoppable(
         lambda step, stop: retrieval.rerank(lab.models, model, chosen, query, ids, step, stop),
-        "Reading words and pictures together",
+        SAID.reading,
         progress,
-        note,
+        _noted,
     )
-    yield Reranked(found=_pictures(chosen, hits), **_ranking(hits), plot=ranking.figure(hits, MATCH), note="")
+    yield only(
+        Found,
+        shown=sentence(hits[0].caption or hits[0].id) if hits else "",
+        found=_pictures(chosen, hits),
+        **_ranking(hits),
+        why=drawings(ranking.figure(hits, SAID.match)),
+        note="",
+    )
 
 
 def describe(
@@ -136,28 +126,26 @@ def describe(
     model: str = EMBEDDED,
     mine: Gallery | None = None,
     progress: gr.Progress = gr.Progress(),  # noqa: B008
-) -> Iterator[FoundCaptions]:
+) -> Iterator[Found]:
     """Find the k captions of a gallery nearest to a picture."""
 
-    def note(words: str) -> FoundCaptions:
-        return only(FoundCaptions, note=words)
-
     if image is None:
-        raise UserError("Choose a picture first: captions are found for a picture.")
+        raise UserError(SAID.no_picture)
     chosen, wanted = open_gallery(lab, gallery, mine), retrieval.check_k(k)
-    yield from downloaded(lab, model, progress, note)
+    yield from downloaded(lab, model, progress, _noted)
     vector = retrieval.query_vector(lab.models, model, "", image)
     hits = yield from stoppable(
         lambda step, stop: retrieval.search_captions(lab.models, model, chosen, vector, wanted, step, stop),
-        "Encoding the captions",
+        SAID.encoding_captions,
         progress,
-        note,
+        _noted,
     )
-    yield FoundCaptions(
-        **_ranking(hits),
+    yield only(
+        Found,
+        shown=sentence(hits[0].caption) if hits else "",
         found=[],
-        plot=ranking.figure(hits),
-        chart=_map(lab, model, chosen, vector, hits),
+        **_ranking(hits),
+        why=drawings(ranking.figure(hits), _map(lab, model, chosen, vector, hits)),
         code="",
         note=images.note(image),
     )
@@ -170,6 +158,7 @@ def _ranking(hits: Sequence[Hit]) -> dict[str, Any]:
         "answer": [{"id": hit.id, "score": round(hit.score, 6), "caption": hit.caption} for hit in hits],
         "table": rows(HEADER, data),
         "download": write_file("ranking.csv", csv_text(HEADER, data)),
+        "details": gr.Column(visible=True),
     }
 
 
@@ -178,7 +167,7 @@ def _pictures(gallery: Gallery, hits: Sequence[Hit]) -> list[tuple[PIL.Image.Ima
     return [(thumbnail(paths[hit.id]), hit.caption or hit.id) for hit in hits if hit.id in paths]
 
 
-def _map(lab: Lab, model: str, gallery: Gallery, query: Any, hits: Sequence[Hit]) -> Any:
+def _map(lab: Lab, model: str, gallery: Gallery, query: Any, hits: Sequence[Hit]) -> Drawing | None:
     items = gallery.items
     plane = retrieval.plane(lab.models, model, gallery, items)
     place = {item.id: index for index, item in enumerate(items)}

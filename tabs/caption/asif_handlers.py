@@ -28,26 +28,35 @@ from tabs._galleries import open_gallery
 from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
+from tabs._shown import bars, drawings, sentence
+from tabs._texts import texts
 from tabs._values import needed, rows, whole
 from web.inputs import file_name
 
+SAID = texts("caption")
 HEADER = ["caption", "score", "agreement"]
 ALWAYS = ("bundled", "gallery", "mine")  # banks that are no kept gallery
 FILE_BYTES = 30 * 2**20
 MOST_LABELS = 50
 Added = list[tuple[PIL.Image.Image, str]]
 ANCHOR_WORDS = 200  # characters of what a visitor's own anchor stands for
+PUBLIC = ("caption", "answer", "note", "table", "download", "code", "notebook")  # what programs get
 
 
 class Outputs(NamedTuple):
-    caption: Any
-    evidence: Any
+    caption: Any  # for programs
+    answer: Any  # for programs: the anchors that picture and caption share, and their products
+    shown: Any
+    note: Any
     table: Any
     download: Any
-    plot: Any
+    why: Any
     removed: Any
     code: Any
-    note: Any
+    notebook: Any
+    details: Any
+    link: Any
+    error: Any
 
 
 def _noted(note: str) -> Outputs:
@@ -75,27 +84,30 @@ def caption_asif(
     edits = asif.Edits(_names(removed), tuple(added or ()))
     yield from downloaded(lab, model, progress, _noted)
     chosen = yield from stoppable(
-        lambda step, stop: _bank(lab, bank, gallery, own, step, stop), "Reading the bank", progress, _noted
+        lambda step, stop: _bank(lab, bank, gallery, own, step, stop), SAID.reading_bank, progress, _noted
     )
     without = asif.own_caption(lab.models, gallery, image, model) if leave_out else ""
     found = yield from stoppable(
         lambda _, stop: asif.caption(lab.models, image, chosen, kept, float(p), edits, without, model, stop),
-        "Scoring the bank",
+        SAID.scoring_bank,
         progress,
         _noted,
     )
     data = [[one.caption, round(one.score, 4), round(one.agreement, 4)] for one in found.best]
     names = dict.fromkeys([*edits.removed, *(anchor.name for anchor in found.evidence)])
     plain = bank == "bundled" and not (added or removed)  # what the program can say
-    yield Outputs(
+    yield only(
+        Outputs,
         caption=found.caption,
-        evidence=_json(found),
+        shown=sentence(found.caption),
+        answer=_json(found),
         table=rows(HEADER, data),
         download=write_file("captions.csv", csv_text(HEADER, data)),
-        plot=drawing.figure(found.picture, found.words, found.names, found.caption),
+        why=drawings(drawing.figure(found.picture, found.words, found.names, found.caption)),
         removed=gr.Dropdown(list(names), value=list(edits.removed), multiselect=True, allow_custom_value=True),
         code=asif.program(file_name(image), kept, float(p)) if plain else "",
         note=images.note(image),
+        details=gr.Column(visible=True),
     )
 
 
@@ -110,24 +122,24 @@ def caption_again(lab: Lab, shown: str, *inputs: Any) -> Iterator[Outputs]:
 def add_anchor(lab: Lab, added: Added, picture: PIL.Image.Image | None, words: str) -> tuple[Added, str]:
     """The visitor's anchors with one more, and how many they are."""
     if len(added) >= asif.MAX_ADDED:
-        raise UserError(f"At most {asif.MAX_ADDED} anchors can be added. Remove yours first.")
+        raise UserError(SAID("too_many_anchors", most=asif.MAX_ADDED))
     added = [*added, asif.anchor(picture, (words or "")[:ANCHOR_WORDS])]
-    return added, f"{len(added)} of your own"
+    return added, SAID("anchors_added", number=len(added))
 
 
-def by_labels(lab: Lab, image: PIL.Image.Image | None, labels: str, k: float, p: float, model: str) -> dict[str, float]:
-    """The score of each label by the same anchors."""
+def by_labels(lab: Lab, image: PIL.Image.Image | None, labels: str, k: float, p: float, model: str) -> str:
+    """The score of each label by the same anchors, as HTML."""
     names = list(dict.fromkeys(label.strip() for label in (labels or "").split(",") if label.strip()))[:MOST_LABELS]
     if image is None or not names:
-        raise UserError("Choose a picture and type labels first.")
+        raise UserError(SAID.nothing_to_score)
     found = asif.label_scores(lab.models, image, names, whole(k, "k"), float(p), model)
-    return dict(zip(names, found, strict=True))
+    return bars(sorted(zip(names, found, strict=True), key=lambda row: -row[1]), percent=False)
 
 
 def _names(removed: Any) -> tuple[str, ...]:
     """The anchors to do without, which a program may have sent as anything."""
     if not isinstance(removed or [], list):
-        raise UserError("Give the removed anchors as a list of names.")
+        raise UserError(SAID.removed_as_list)
     return tuple(str(name) for name in removed or [])
 
 
@@ -137,16 +149,16 @@ def _bank(lab: Lab, name: str, gallery: Gallery, own: str | None, step: OnStep, 
     if name != "mine":
         captions = list(dict.fromkeys(item.caption for item in gallery.items if item.caption))
         if not captions:
-            raise UserError("This gallery has no captions. Choose another bank.")
+            raise UserError(SAID.no_captions)
         return banks.make(lab.models, captions, on_step=step, stop=stop)
     if not own:
-        raise UserError("Choose your text file first: one caption a line.")
+        raise UserError(SAID.no_bank_file)
     return banks.make(lab.models, _captions(Path(own)), on_step=step, stop=stop)
 
 
 def _captions(path: Path) -> Sequence[str]:
     if path.stat().st_size > FILE_BYTES:
-        raise UserError(f"That file is larger than {FILE_BYTES // 2**20} MB. Use a shorter bank.")
+        raise UserError(SAID("bank_too_large", megabytes=FILE_BYTES // 2**20))
     return banks.parse(path.read_text(encoding="utf-8", errors="replace"))
 
 
