@@ -20,7 +20,7 @@ from tabs._downloads import write_file
 from tabs._jobs import SHORT, downloaded, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._outputs import only
-from tabs._values import lines, needed, rows
+from tabs._values import figure_of, lines, needed, rows
 from tabs._widgets import code_panel, model_picker, read_more
 from web.inputs import PhotoInput, file_name
 
@@ -38,8 +38,8 @@ poorly."""
 HOW = """The **confidences** are the model's probabilities for its answers. The maps show which patches the answer leaned
 on, one for each word of the question: attention weighted by its gradient, followed through the layers. Where the built-in
 model ranks words (“what is this?”) or measures (numbers, colours, sides), the map is what it ranks or measures on: how much
-each place resembles the word. The row below is a **sanity check**: the same of a model whose weights were shuffled. Where
-both rows look alike, the map says nothing."""
+each place resembles the word. The one called “shuffled” is a **sanity check**: the same as the first, of a model
+whose weights were shuffled. Where both look alike, the map says nothing."""
 MORE = """**Read more:** [ViLT](https://arxiv.org/abs/2102.03334) reads words and patches in one transformer;
 [In Defense of Grid Features](https://arxiv.org/abs/2001.03615); relevance by
 [Chefer et al.](https://arxiv.org/abs/2103.15679), its check by [Adebayo et al.](https://arxiv.org/abs/1810.03292); the article
@@ -149,7 +149,8 @@ def _attribution(lab: Lab, model: str, image: PIL.Image.Image, question: str) ->
     assert shuffled is not None
     alike = attribution.correlation(found, shuffled)
     verdict = "so the map depends on the weights" if alike < 0.5 else "so read the map with care"
-    return attribution.figure(image, found, shuffled), f"Correlation of the two rows: {alike:.2f}, {verdict}."
+    drawn = attribution.drawing(image, found, shuffled)
+    return figure_of(drawn), f"Correlation of both maps over all words: {alike:.2f}, {verdict}."
 
 
 TAB = Tab("vqa", "Question answering", 25, build)

@@ -170,7 +170,7 @@ def classify(
         answer=dict(zip(result.labels, result.scores[0], strict=True)),
         note=lines(*result.notes, _trust(result)),
         **_listed(result, [file_name(image)]),
-        plot=scores.figure(result),
+        plot=scores.drawing(result).figure,
         anchors=_anchor_figure(lab, model, image, result, templates),
         code=zero_shot.program(lab.models, model, [file_name(image)], names, templates, scoring),
     )
@@ -201,10 +201,10 @@ def classify_many(
     called = titles(files)
     notes = [f"{as_text(name)}: {note}" for name, note in zip(called, result.notes, strict=True) if note]
     yield Outputs(
-        answer=matrix.figure(result, called),
+        answer=matrix.drawing(result, called).figure,
         note=lines(*notes, _trust(result)),
         **_listed(result, called),
-        plot=matrix.figure(result, called, before=True),
+        plot=matrix.drawing(result, called, before=True).figure,
         anchors=None,
         code=zero_shot.program(lab.models, model, called, names, templates, scoring),
     )
@@ -236,7 +236,7 @@ def _anchor_figure(lab: Lab, model: str, image: PIL.Image.Image, result: Classif
     best = max(range(len(result.labels)), key=lambda i: result.similarities[0][i])
     picture = lab.models.embed_images(model, [image])[0]
     label = zero_shot.label_vectors(lab.models, model, [result.labels[best]], templates)[0]
-    return anchors.figure(picture, label, lab.models.detail(model, "anchor_names"), result.labels[best])
+    return anchors.drawing(picture, label, lab.models.detail(model, "anchor_names"), result.labels[best]).figure
 
 
 TAB = Tab("zero_shot", "Zero-shot classification", 20, build)

@@ -21,7 +21,7 @@ from tabs._downloads import write_file
 from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
-from tabs._values import as_text, lines, needed, rows, titles
+from tabs._values import as_text, figure_of, lines, needed, rows, titles
 from web.inputs import file_name
 
 HEADER = ["picture", "method", "caption", "similarity"]
@@ -84,8 +84,8 @@ def caption_compare(
         download=write_file("captions.csv", csv_text(HEADER, data)),
         download_json=write_file("captions.json", json.dumps(listed, indent=1)),
         note=lines(*notes.values(), _told_apart(found, names, len(called))),
-        plot=alternatives.figure([one for one in found if one.picture == 0]),
-        maps=attribution.figure(first, attention) if attention else None,
+        plot=figure_of(alternatives.drawing([one for one in found if one.picture == 0])),
+        maps=figure_of(attribution.drawing(first, attention)) if attention else None,
         code="\n\n".join(captioning.program(lab.models, name, called[0]) for name in trained),
     )
 

@@ -94,7 +94,7 @@ def search(
     yield Found(
         found=_pictures(chosen, hits),
         **_ranking(hits),
-        plot=ranking.figure(hits),
+        plot=ranking.drawing(hits).figure,
         chart=_map(lab, model, chosen, vector, hits),
         code=retrieval.program(lab.models, model, chosen.name, query, file, len(hits)),
         note=images.note(image) if image else "",
@@ -125,7 +125,9 @@ def rerank(
         progress,
         note,
     )
-    yield Reranked(found=_pictures(chosen, hits), **_ranking(hits), plot=ranking.figure(hits, MATCH), note="")
+    yield Reranked(
+        found=_pictures(chosen, hits), **_ranking(hits), plot=ranking.drawing(hits, MATCH, 1).figure, note=""
+    )
 
 
 def describe(
@@ -156,7 +158,7 @@ def describe(
     yield FoundCaptions(
         **_ranking(hits),
         found=[],
-        plot=ranking.figure(hits),
+        plot=ranking.drawing(hits).figure,
         chart=_map(lab, model, chosen, vector, hits),
         code="",
         note=images.note(image),
@@ -183,4 +185,4 @@ def _map(lab: Lab, model: str, gallery: Gallery, query: Any, hits: Sequence[Hit]
     plane = retrieval.plane(lab.models, model, gallery, items)
     place = {item.id: index for index, item in enumerate(items)}
     found = list(dict.fromkeys(place[hit.id] for hit in hits if hit.id in place))
-    return gallery_map.figure(plane.points, plane.place(query[None]), [item.caption for item in items], found)
+    return gallery_map.drawing(plane.points, plane.place(query[None]), [item.caption for item in items], found).figure

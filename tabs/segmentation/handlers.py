@@ -20,7 +20,7 @@ from core.tasks import segmentation
 from tabs._jobs import downloaded
 from tabs._lab import Lab
 from tabs._outputs import only
-from tabs._values import needed
+from tabs._values import figure_of, needed
 from tabs.segmentation.painting import paint
 from web.inputs import file_name
 
@@ -144,8 +144,8 @@ def _answer(image: PIL.Image.Image, result: Segmentation, threshold: float, prog
         **_painted(last, threshold, False),
         last=last,
         target=gr.Dropdown(result.labels, value=result.labels[0]),
-        heat=drawing.heat_maps(picture, result.labels, result.probabilities),
-        depth=drawing.depths(picture, result.labels, result.depths),
+        heat=drawing.heat_maps(picture, result.labels, result.probabilities).figure,
+        depth=figure_of(drawing.depths(picture, result.labels, result.depths)),
         code=program,
         note=images.note(image),
     )
