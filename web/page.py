@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from typing import Any
+from urllib.parse import unquote
 
 import gradio as gr
 
@@ -13,6 +14,7 @@ from web.queue import supervise
 from web.visitor_states import keep_small
 
 log = logging.getLogger(__name__)
+OWN_FILES = "/gradio_api/file="
 UNREADABLE = "One of the values sent has a wrong type, or names a file that was not uploaded."
 
 
@@ -56,11 +58,19 @@ def _uploads_only(inputs: list[Any]) -> None:
         if isinstance(value, dict):
             values.extend(value.values())
             if "path" in value:
+                value["path"] = _own_file(value["path"])
                 if str(value["path"]).lower().startswith(("http:", "https:")):
                     raise gr.Error("Upload the file itself: links are not followed.", print_exception=False)
                 value["meta"] = {"_type": "gradio.FileData"}
         elif isinstance(value, list):
             values.extend(value)
+
+
+def _own_file(path: Any) -> Any:
+    """The path of a file of the lab's own that is given by its address, as tools of the Model Context Protocol give it; Gradio
+    checks it as any other. Nothing is fetched."""
+    before, mark, name = str(path).partition(OWN_FILES)
+    return unquote(name) if mark and before.lower().startswith(("http:", "https:")) else path
 
 
 def _renew(block_fn: Any, state: Any) -> None:

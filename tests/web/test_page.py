@@ -4,6 +4,7 @@
 
 import asyncio
 import datetime
+from contextlib import suppress
 
 import gradio as gr
 import pytest
@@ -52,3 +53,12 @@ def test_a_value_of_a_wrong_type_is_refused_in_words(page, number):
 def test_links_are_refused(page):
     with pytest.raises(gr.Error, match="links are not followed"):
         preprocess(page, [None, [{"deep": {"path": "HTTP://127.0.0.1/x"}}]], SessionState(page))
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "/gradio_api/file=/etc/passwd", "%2Fetc%2Fpasswd"])
+def test_the_address_of_a_file_is_no_way_around_the_check_of_its_path(page, name):
+    sent = {"path": f"http://127.0.0.1/gradio_api/file={name}"}
+    with suppress(gr.Error):
+        preprocess(page, [None, sent], SessionState(page))
+    assert sent["meta"] == {"_type": "gradio.FileData"}, "by which Gradio checks it"
+    assert not sent["path"].startswith("http")
