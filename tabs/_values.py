@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import PIL.Image
+from matplotlib.figure import Figure
 
 from core.errors import UserError
+from core.explain.drawing import Drawing
 
 MARKUP = re.compile(r"([!-/:-@\[-`{-~])")  # what may mean something to Markdown
 
@@ -43,6 +45,11 @@ def as_text(name: str) -> str:
 def lines(*notes: str) -> str:
     """The notes that there are, as paragraphs of Markdown."""
     return "\n\n".join(note for note in notes if note)
+
+
+def figure_of(drawing: Drawing | None) -> Figure | None:
+    """The value of a gr.Plot: nothing where nothing is to be drawn."""
+    return drawing.figure if drawing else None
 
 
 def rows(header: Sequence[str], data: Sequence[Sequence[Any]]) -> dict[str, Any]:

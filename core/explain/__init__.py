@@ -1,3 +1,3 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Pictures of what happened inside: results in, matplotlib figures out (no pyplot, so no shared state)."""
+"""Pictures of what happened inside: results in, drawings out (matplotlib without pyplot, so no figure is shared)."""

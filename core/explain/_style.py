@@ -1,42 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""What all figures share: size, colours that the colour-blind tell apart, and labels that cannot break them."""
+"""What all drawings share: their width, the size of their type, colours that the colour-blind tell apart, and labels that
+cannot break them."""
 
 from __future__ import annotations
 
+import unicodedata
+from functools import cache
+
+from matplotlib import rcParams
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import text_to_path
 
-# Okabe & Ito's palette.
-BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, BLACK = (
-    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#000000",
+# Okabe & Ito's palette, its black replaced by the grey that is legible on white and on black. Black is the ink of a drawing:
+# `Drawing.svg` gives it the colour of the page's text. What must stay dark on any page, as a figure on a light cell, is DARK.
+BLUE, ORANGE, GREEN, VERMILION, SKY, PURPLE, YELLOW, GREY = (
+    "#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F0E442", "#999999",
 )  # fmt: skip
+INK, DARK, LIGHT = "#000000", "#111111", "#ffffff"
+
+WIDTH = 4.8  # inches: on a telephone, 358 px wide, a point is 1.04 px
+TYPE = 12  # points, the smallest type
+LINE, ASCENT = 0.22, 0.15  # inches from one line of type to the next, and from its top to its baseline
+KEPT = "\u200c\u200d"  # invisible, but they join letters and emoji
+
+rcParams.update(  # once for the process, which draws nothing else: rc_context would not be safe among threads
+    {
+        **dict.fromkeys(("font.size", "axes.titlesize", "axes.labelsize", "xtick.labelsize", "ytick.labelsize"), TYPE),
+        "legend.fontsize": TYPE,
+        "text.parse_math": False,  # a dollar sign is what was typed
+        "svg.fonttype": "none",  # texts stay texts
+        "svg.hashsalt": "vlm-lab",  # the same drawing has the same ids
+    }
+)
 
 
-def new_figure(width: float = 7.0, height: float = 4.0) -> Figure:
-    """In inches, on white whatever the page's theme, so that black text stays readable."""
-    return Figure(figsize=(width, height), facecolor="white", layout="constrained")
+def new_figure(height: float) -> Figure:
+    """WIDTH by `height` inches, on white, which `Drawing.svg` takes away."""
+    return Figure(figsize=(WIDTH, height), facecolor="white")
+
+
+def add_axes(figure: Figure, left: float, top: float, width: float, height: float) -> Axes:
+    """Axes at a place in inches from the figure's upper left corner."""
+    tall = figure.get_figheight()
+    return figure.add_axes((left / WIDTH, 1 - (top + height) / tall, width / WIDTH, height / tall))
+
+
+def write(figure: Figure, left: float, top: float, text: str, bold: bool = False) -> None:
+    """Lines of text whose upper left corner is at a place in inches from the figure's."""
+    for number, line in enumerate(text.split("\n")):  # by their baselines: the tops of words differ
+        place = 1 - (top + ASCENT + LINE * number) / figure.get_figheight()
+        figure.text(left / WIDTH, place, line, weight="bold" if bold else "normal")
 
 
 def plain(text: str, length: int = 40) -> str:
-    """Short, on one line, and without the dollar signs that matplotlib would read as mathematics."""
+    """Short, on one line, and without characters that show nothing or turn what follows around."""
     text = " ".join(text.split())
     short = text if len(text) <= length else text[: length - 1] + "…"
-    return "".join(c if c.isprintable() else "�" for c in short).replace("\\", "\\\\").replace("$", r"\$")
+    return "".join(c if c.isprintable() or c in KEPT else "�" for c in short)
 
 
-def horizontal_bars(
-    axes: Axes, names: list[str], values: list[float], colour: str, title: str, digits: int = 3
-) -> None:
-    """Bars from the top down, each with its value written beside it."""
-    places = range(len(names))
-    axes.barh(places, values, color=colour, edgecolor="black", linewidth=0.5)
-    axes.set_yticks(places, names, fontsize=10)
-    axes.invert_yaxis()
-    axes.set_title(title, fontsize=11, loc="left")
-    axes.spines[["top", "right"]].set_visible(False)
-    span = max((abs(value) for value in values), default=0) or 1
-    low = min(0, *values) if values else 0
-    axes.set_xlim(low * 1.3, span * 1.3)
-    for place, value in zip(places, values, strict=True):
-        axes.text(max(value, 0) + span * 0.02, place, f"{value:.{digits}f}", va="center", fontsize=9)
+def width(text: str) -> float:
+    """In inches, at TYPE in matplotlib's own font, which is wider than most that a page has."""
+    narrow = "".join(c for c in text if unicodedata.east_asian_width(c) not in "WF")  # it lacks the others
+    points, _, _ = text_to_path.get_text_width_height_descent(narrow, _font(), ismath=False)
+    return float(points + TYPE * (len(text) - len(narrow))) / 72
+
+
+def fitted(text: str, inches: float) -> str:
+    """`plain`, cut to this width."""
+    text = plain(text, 120)
+    if width(text) <= inches:
+        return text
+    while text and width(text + "…") > inches:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def folded(text: str, inches: float, lines: int) -> str:
+    """`plain`, in lines of this width, this many at most."""
+    found = [""]
+    for word in plain(text, 60 * lines).split(" "):
+        longer = f"{found[-1]} {word}".strip()
+        if found[-1] and width(longer) > inches:
+            found.append(word)
+        else:
+            found[-1] = longer
+    found = [*found[: lines - 1], " ".join(found[lines - 1 :])]
+    return "\n".join(fitted(line, inches) for line in found if line)
+
+
+def heading(text: str, lines: int = 3) -> str:
+    """`folded` to a drawing's width in bold."""
+    return folded(text, WIDTH / 1.15, lines)
+
+
+@cache
+def _font() -> FontProperties:
+    return FontProperties(size=TYPE)

@@ -5,13 +5,24 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from core.explain._style import BLUE, GREEN, SKY, VERMILION, new_figure, plain
+from core.explain import _style
+from core.explain._style import INK, LINE, WIDTH, add_axes, fitted, heading, new_figure, plain, write
+from core.explain._words import listed, number, percent, quoted
+from core.explain.drawing import Drawing
 from core.results import Step
 
-CANDIDATES_SHOWN = 12
-TERM_COLOURS = {"language model": BLUE, "recalled captions": SKY, "picture": GREEN, "repetition": VERMILION}
+CANDIDATES_SHOWN = 10
+NAMES, PITCH = 1.35, 0.29  # inches
+# Colours and hatches, so that they are told apart without their colours.
+TERMS = {
+    "language model": (_style.BLUE, ""),
+    "recalled captions": (_style.SKY, "//"),
+    "picture": (_style.GREEN, "\\\\"),
+    "repetition": (_style.VERMILION, "xx"),
+}
 
 
 def terms(step: Step, alpha: float, beta: float) -> dict[str, list[float]]:
@@ -24,34 +35,23 @@ def terms(step: Step, alpha: float, beta: float) -> dict[str, list[float]]:
     }
 
 
-def figure(step: Step, alpha: float, beta: float, so_far: str) -> Figure:
-    """Stacked bars, the highest score first; what the language model alone would have said is marked."""
+def drawing(step: Step, alpha: float, beta: float, so_far: str) -> Drawing:
+    """Stacked bars, the highest score first; what the language model alone would have said has a star."""
     order = sorted(range(len(step.scores)), key=lambda i: -step.scores[i])[:CANDIDATES_SHOWN]
-    fig = new_figure(7, 0.32 * len(order) + 1.4)
-    axes = fig.subplots()
-    ends = np.zeros(len(order))
-    for term, values in terms(step, alpha, beta).items():
-        shown = np.array([values[i] for i in order])
-        if term == "recalled captions" and not shown.any():
-            continue
-        start = np.zeros(len(order)) if term == "repetition" else ends
-        axes.barh(
-            range(len(order)), shown, left=start, color=TERM_COLOURS[term], label=term, edgecolor="black", linewidth=0.5
-        )
-        ends = ends if term == "repetition" else ends + shown
-    for place, i in enumerate(order):
-        axes.text(ends[place], place, f" {step.scores[i]:.3f}", va="center", fontsize=9)
-    axes.set_yticks(range(len(order)), [_name(step, i) for i in order], fontsize=10)
-    axes.invert_yaxis()
-    axes.axvline(0, color="black", linewidth=0.8)
-    axes.margins(x=0.15)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="lower right", fontsize=9)
-    alone = f"the language model alone: “{plain(word(step.alone), 20)}”, {step.alone_probability:.0%}"
-    axes.set_title(
-        (f"after “{plain(so_far, 60)}”" if so_far else "the first word") + "\n" + alone, fontsize=11, loc="left"
-    )
-    return fig
+    parts = {
+        term: values for term, values in terms(step, alpha, beta).items() if term != "recalled captions" or any(values)
+    }
+    after = heading(f"after “{plain(so_far[-70:], 70)}”", 2) if so_far else "the first word"
+    alone = heading(f"* the language model alone: {quoted(word(step.alone), 20)}, {percent(step.alone_probability)}")
+    head, foot = LINE * (1 + after.count("\n")) + 0.08, LINE * (1 + alone.count("\n") + -(-len(parts) // 2)) + 0.25
+    body = PITCH * len(order)
+    figure = new_figure(head + body + foot)
+    write(figure, 0.04, 0, after, bold=True)
+    axes = add_axes(figure, NAMES, head, WIDTH - NAMES, body)
+    _stack(axes, step, order, parts)
+    write(figure, 0.04, head + body + 0.08, alone)
+    _key(figure, axes)
+    return Drawing(figure, _finding(step, parts))
 
 
 def word(candidate: str) -> str:
@@ -59,6 +59,40 @@ def word(candidate: str) -> str:
     return candidate or "(end)"
 
 
+def _stack(axes: Axes, step: Step, order: list[int], parts: dict[str, list[float]]) -> None:
+    ends, places = np.zeros(len(order)), range(len(order))
+    for term, values in parts.items():
+        shown = np.array([values[i] for i in order])
+        colour, hatch = TERMS[term]
+        start = np.zeros(len(order)) if term == "repetition" else ends
+        axes.barh(places, shown, 0.7, start, color=colour, hatch=hatch, label=term, edgecolor=INK, linewidth=0.8)
+        ends = ends if term == "repetition" else ends + shown
+    low, high = min(0.0, *axes.dataLim.intervalx), max(axes.dataLim.intervalx[1], 1e-6)
+    axes.set_xlim(low, high + (high - low) * 0.25)  # room for the figures
+    axes.set_ylim(len(order) - 0.5, -0.5)
+    for place, i in enumerate(order):
+        axes.text(ends[place] + 0.015 * (high - low), place, number(step.scores[i]), va="center")
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set_yticks(places, [_name(step, i) for i in order])
+    axes.tick_params(length=0, pad=4)
+    axes.set_xticks([])
+    axes.spines[:].set_visible(False)
+
+
+def _key(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="lower left", ncols=2, frameon=False, borderaxespad=0, columnspacing=1.2)
+
+
 def _name(step: Step, i: int) -> str:
-    own = " (the language model's choice)" if step.candidates[i] == step.alone else ""
-    return plain(word(step.candidates[i]), 20) + own + (" ◀" if i == step.chosen else "")
+    mark = ("*" if step.candidates[i] == step.alone else "") + (" ◀" if i == step.chosen else "")
+    return fitted(word(step.candidates[i]), NAMES - 0.4) + mark
+
+
+def _finding(step: Step, parts: dict[str, list[float]]) -> str:
+    chosen = step.chosen
+    added = listed([f"{term} {number(values[chosen])}" for term, values in parts.items()])
+    alone = (
+        f"The language model alone would have said {quoted(word(step.alone), 20)}, {percent(step.alone_probability)}."
+    )
+    return f"{quoted(word(step.candidates[chosen]), 20)} was chosen with the score {number(step.scores[chosen])}: {added}. {alone}"

@@ -9,19 +9,22 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from numpy.typing import NDArray
 
 from core import images
 from core.errors import UserError
-from core.explain._style import BLACK, ORANGE, SKY, VERMILION, new_figure, plain
+from core.explain._style import BLUE, INK, LINE, ORANGE, VERMILION, WIDTH, add_axes, fitted, new_figure, write
+from core.explain._words import percent, quoted
+from core.explain.drawing import Drawing
 
 Matrix = NDArray[np.float32]
 
 FITTED_ON = 5_000  # rows that the axes are computed from; more would hardly turn them
 NAMED = 10  # hits that are ringed, numbered and named; more would hide each other
-THUMBNAIL = 56  # pixels
+THUMBNAIL = 80  # pixels
+RASTERIZED_FROM = 1_000  # dots: as shapes they would weigh more than the page
+SIDE, NARROW, KEY = 4.3, 3.7, 0.34  # inches: of the map, without and with pictures beside it, and of the key above
 
 
 class Plane(NamedTuple):
@@ -55,50 +58,53 @@ def fit_plane(vectors: Matrix) -> Plane:
     return Plane(mean, axes, np.asarray((vectors - mean) @ axes.T))
 
 
-def figure(
+def drawing(
     points: Matrix,
     query_points: Matrix,
     captions: Sequence[str],
     highlighted: Sequence[int],
     pictures: Sequence[str] = (),
-) -> Figure:
+) -> Drawing:
     """Points [n, 2] as dots, query points [m, 2] as stars; the hits ringed, numbered by rank and named below.
 
     `captions` are the n items', `highlighted` the hits' rows, best first. With `pictures`, the n files' paths,
     each number has its picture beside it; a file that is gone is left out.
     """
     hits = list(highlighted)[:NAMED]
-    fig = new_figure(5, 5 + 0.24 * len(hits))
-    axes = fig.subplots()
-    axes.scatter(points[:, 0], points[:, 1], s=14, color=SKY, edgecolor="none", alpha=0.7, label="pictures")
-    axes.scatter(
-        points[hits, 0],
-        points[hits, 1],
-        s=110,
-        facecolor="none",
-        edgecolor=VERMILION,
-        linewidth=2,
-        label="hits",
-        zorder=4,
-    )
-    axes.scatter(
-        query_points[:, 0],
-        query_points[:, 1],
-        s=320,
-        marker="*",
-        color=ORANGE,
-        edgecolor=BLACK,
-        linewidth=1.2,
-        label="query",
-        zorder=5,
-    )
+    side = NARROW if pictures else SIDE
+    fig = new_figure(KEY + side + LINE * len(hits) + 0.2)
+    axes = add_axes(fig, 0.03, KEY, side, side)
+    _scatter(axes, points, hits, query_points)
     _number(axes, points, hits, pictures)
     axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     axes.margins(0.08)
-    fig.legend(loc="outside upper center", ncols=3, fontsize=10, frameon=False)
-    names = [f"{rank}  {plain(captions[hit], 56)}" for rank, hit in enumerate(hits, 1)]
-    axes.set_xlabel("\n".join(names), fontsize=10, loc="left")
-    return fig
+    fig.legend(loc="upper left", ncols=3, frameon=False, borderaxespad=0, columnspacing=1, handletextpad=0.3)
+    for place, hit in enumerate(hits):
+        name = fitted(f"{place + 1}  {captions[hit]}", WIDTH - 0.1)
+        write(fig, 0.04, KEY + side + 0.1 + LINE * place, name)
+    return Drawing(fig, _finding(points, query_points, captions, hits))
+
+
+def _scatter(axes: Axes, points: Matrix, hits: list[int], query_points: Matrix) -> None:
+    dots = axes.scatter(points[:, 0], points[:, 1], 18, BLUE, edgecolor=INK, linewidth=0.3, alpha=0.8, label="pictures")
+    dots.set_rasterized(len(points) > RASTERIZED_FROM)
+    ringed, stars = points[hits], query_points
+    axes.scatter(ringed[:, 0], ringed[:, 1], 120, "none", edgecolor=VERMILION, linewidth=2.2, label="hits", zorder=4)
+    axes.scatter(
+        stars[:, 0], stars[:, 1], 320, ORANGE, marker="*", edgecolor=INK, linewidth=1.2, label="query", zorder=5
+    )
+
+
+def _finding(points: Matrix, query_points: Matrix, captions: Sequence[str], hits: list[int]) -> str:
+    plane = f"On the plane in which the vectors of the {len(points)} pictures differ most"
+    if not hits or not len(query_points):
+        return f"{plane}, no hit is marked."
+    distances = np.linalg.norm(points - query_points[0], axis=1)
+    nearer = float((distances <= np.median(distances[hits])).mean())
+    best = f"The best is {quoted(captions[hits[0]])}."
+    if len(hits) == 1:
+        return f"{plane}, the hit is among the nearest {percent(nearer)} to the query. {best}"
+    return f"{plane}, half of the {len(hits)} hits are among the nearest {percent(nearer)} to the query. {best}"
 
 
 def _number(axes: Axes, points: Matrix, hits: list[int], pictures: Sequence[str]) -> None:
@@ -111,13 +117,13 @@ def _number(axes: Axes, points: Matrix, hits: list[int], pictures: Sequence[str]
             points[hit],
             (1.02, height),
             textcoords="axes fraction",
-            fontsize=12,
+            size=13,
             weight="bold",
             va="center",
             arrowprops={"arrowstyle": "-", "color": VERMILION, "linewidth": 0.7},
         )
         if pictures:
-            _show(axes, (1.15, height), pictures[hit])
+            _show(axes, (1.18, height), pictures[hit])
 
 
 def _show(axes: Axes, place: tuple[float, float], path: str) -> None:
@@ -125,5 +131,5 @@ def _show(axes: Axes, place: tuple[float, float], path: str) -> None:
         small = images.read(path, THUMBNAIL).image
     except UserError:
         return
-    image = OffsetImage(np.asarray(small), zoom=0.6)
+    image = OffsetImage(np.asarray(small), zoom=25 / small.height)
     axes.add_artist(AnnotationBbox(image, place, xycoords="axes fraction", frameon=False, pad=0))

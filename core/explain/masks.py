@@ -7,18 +7,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image as PILImage
 from PIL import ImageColor, ImageFilter
 from PIL.Image import Image
 
-from core.explain._style import BLACK, BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, YELLOW, new_figure, plain
+from core.explain._style import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION, YELLOW, plain
+from core.explain._tiles import COLUMNS, Scale, Tile, coloured, height_over_width, overlaid, small, tile_figure
+from core.explain._words import peak, percent, quoted
+from core.explain.drawing import Drawing
 from core.mask import Mask
 
-PROMPT_COLOURS = (VERMILION, BLUE, YELLOW, GREEN, PURPLE, SKY, ORANGE, BLACK)
+PROMPT_COLOURS = (VERMILION, BLUE, YELLOW, GREEN, PURPLE, SKY, ORANGE, GREY)
 MAX_OVERLAY_SIDE = 1600  # pixels of the longer side of what is shown
 OPACITY = 0.45
+LIKELY = 0.5  # the probability at which a finding counts a place as the prompt's
+PROMPTS_SAID = 3  # of how many prompts a finding speaks
+PROBABILITY = Scale("cividis", "0", "probability", "1")
+OWN_RANGE = Scale("inferno", "lowest", "each map by itself", "highest")
 
 
 def overlay(image: Image, found: Iterable[Mask]) -> Image:
@@ -54,54 +60,50 @@ def legend(labels: Sequence[str]) -> list[tuple[str, str]]:
     return [(label, PROMPT_COLOURS[number % len(PROMPT_COLOURS)]) for number, label in enumerate(labels)]
 
 
-def heat_maps(image: Image, labels: Sequence[str], maps: NDArray[np.float32]) -> Figure:
+def heat_maps(image: Image, labels: Sequence[str], maps: NDArray[np.float32]) -> Drawing:
     """The article's row: the picture, then the probability map of each prompt, 0..1."""
-    columns = min(1 + len(maps), 5)
-    rows = -(-(1 + len(maps)) // columns)
-    width = 2.4
-    fig = new_figure(width * columns + 0.6, (width * _aspect(image) + 0.4) * rows)
-    axes = fig.subplots(rows, columns, squeeze=False).ravel()
-    axes[0].imshow(_thumbnail(image))
-    axes[0].set_title("the picture", fontsize=10)
-    drawn = None
-    for axis, label, map_ in zip(axes[1:], labels, maps, strict=False):
-        drawn = axis.imshow(map_, cmap="cividis", vmin=0, vmax=1, aspect="auto")
-        axis.set_title(plain(label, 24), fontsize=10)
-    for axis in axes:
-        axis.axis("off")
-        axis.set_box_aspect(_aspect(image))
-    if drawn:
-        fig.colorbar(drawn, ax=list(axes), label="probability", shrink=0.8)
-    return fig
+    aspect = height_over_width(image)
+    tiles = [Tile("the picture", small(image, aspect))]
+    tiles += [Tile(label, coloured(map_, aspect, "cividis")) for label, map_ in zip(labels, maps, strict=False)]
+    said = [_reached(label, map_) for label, map_ in zip(labels[:PROMPTS_SAID], maps, strict=False)]
+    return Drawing(
+        tile_figure(tiles, aspect, PROBABILITY if len(maps) else None), " ".join([*said, _more(labels)]).strip()
+    )
 
 
-def depths(image: Image, labels: Sequence[str], maps: Mapping[str, NDArray[np.float32]], shown: int = 3) -> Figure:
-    """A row for each of the first prompts: every map that led to its mask, each from its own lowest to its highest
-    value, over the picture."""
-    shown = min(shown, len(labels))
-    columns = max(len(maps), 1)
-    fig = new_figure(2.4 * columns + 0.4, (2.4 * _aspect(image) + 0.4) * shown)
-    grid = fig.subplots(shown, columns, squeeze=False)
-    thumbnail = _thumbnail(image).convert("L")
-    for number, (row, label) in enumerate(zip(grid, labels, strict=False)):
-        for axis, (name, stack) in zip(row, maps.items(), strict=False):
-            axis.imshow(thumbnail, cmap="gray", extent=(0, 1, 0, 1), aspect="auto")
-            axis.imshow(stack[number], cmap="inferno", alpha=0.65, extent=(0, 1, 0, 1), aspect="auto")
-            axis.set_title(f"{plain(label, 16)}: {name}", fontsize=8)
-            axis.axis("off")
-            axis.set_box_aspect(_aspect(image))
-    return fig
+def depths(
+    image: Image, labels: Sequence[str], maps: Mapping[str, NDArray[np.float32]], shown: int = PROMPTS_SAID
+) -> Drawing | None:
+    """For each of the first prompts every map that led to its mask, each from its own lowest to its highest value, over
+    the picture. None where no map is known."""
+    if not maps or not labels:
+        return None
+    aspect = height_over_width(image)
+    tiles, said = [], []
+    for number, label in enumerate(labels[:shown]):
+        stacks = {name: stack[number] for name, stack in maps.items()}
+        tiles += [Tile(f"{plain(label, 14)}: {name}", overlaid(image, map_, aspect)) for name, map_ in stacks.items()]
+        tiles += [Tile("", None)] * (-len(stacks) % COLUMNS)
+        said.append(_moved(label, [peak(map_) for map_ in stacks.values()]))
+    words = f"From the first map that led to its mask to the last, the highest place {'; '.join(said)}."
+    return Drawing(tile_figure(tiles, aspect, OWN_RANGE), f"{words} {_more(labels, shown)}".strip())
 
 
-def _aspect(image: Image) -> float:
-    """Height over width, within what a figure can show."""
-    return min(max(image.height / image.width, 0.25), 3.0)
+def _reached(label: str, map_: NDArray[np.float32]) -> str:
+    inside = float((map_ >= LIKELY).mean())
+    share = f"{percent(inside)} of the picture reaches {LIKELY}" if inside else f"nowhere reaches {LIKELY}"
+    return f"{quoted(label, 40)}: highest probability {map_.max():.2f}, in {peak(map_)}; {share}."
 
 
-def _thumbnail(image: Image) -> Image:
-    small = image.copy()
-    small.thumbnail((480, 480))
-    return small
+def _moved(label: str, places: Sequence[str]) -> str:
+    first, last = places[0], places[-1]
+    return f"of {quoted(label, 40)} " + (f"stays in {last}" if first == last else f"goes from {first} to {last}")
+
+
+def _more(labels: Sequence[str], said: int = PROMPTS_SAID) -> str:
+    """That there are prompts of which nothing is said."""
+    left = len(labels) - said
+    return f"And {left} more prompt{'s' if left > 1 else ''}." if left > 0 else ""
 
 
 def _grown(mask: Image, by: int) -> NDArray[np.bool_]:

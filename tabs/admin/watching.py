@@ -20,7 +20,7 @@ from core.training.supervisor.runs import Runs
 from tabs._downloads import write_file
 from tabs._lab import Lab
 from tabs._outputs import only
-from tabs._values import as_text, rows
+from tabs._values import as_text, figure_of, rows
 from tabs.admin import reports
 from tabs.admin.starting import pictures, runs_of
 
@@ -84,7 +84,7 @@ def _show(runs: Runs, there: Mapping[str, Run], id: str, others: Sequence[str] |
     named = {f"{one['name']} · {one['id'][-4:]}": one["metrics"] for one in compared}
     return Shown(
         status=reports.status(run, metrics),
-        plot=curves.figure(named, reports.task_metrics(run, metrics)),
+        plot=figure_of(curves.drawing(named, reports.task_metrics(run, metrics))),
         differences=reports.differences(compared),
         predictions=reports.predictions(runs.folder(id).predictions(), run.objective),
         log=runs.log(id),

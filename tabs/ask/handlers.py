@@ -89,4 +89,4 @@ def _attribution(lab: Lab, model: str, image: PIL.Image.Image, question: str) ->
     assert shuffled is not None
     alike = attribution.correlation(found, shuffled)
     verdict = SAID.depends_on_weights if alike < ALIKE else SAID.with_care
-    return attribution.figure(image, found, shuffled), SAID("correlation", value=alike, verdict=verdict)
+    return attribution.drawing(image, found, shuffled), SAID("correlation", value=alike, verdict=verdict)

@@ -19,7 +19,7 @@ from core.data.export import csv_text
 from core.data.galleries import Gallery
 from core.engine import OnStep
 from core.errors import UserError
-from core.explain import anchors as drawing
+from core.explain import anchors
 from core.models.family import EMBEDDED
 from core.results import AsifCaption
 from core.tasks import asif
@@ -103,7 +103,7 @@ def caption_asif(
         answer=_json(found),
         table=rows(HEADER, data),
         download=write_file("captions.csv", csv_text(HEADER, data)),
-        why=drawings(drawing.figure(found.picture, found.words, found.names, found.caption)),
+        why=drawings(anchors.drawing(found.picture, found.words, found.names, found.caption)),
         removed=gr.Dropdown(list(names), value=list(edits.removed), multiselect=True, allow_custom_value=True),
         code=asif.program(file_name(image), kept, float(p)) if plain else "",
         note=images.note(image),

@@ -95,8 +95,8 @@ def caption_compare(
         download_json=write_file("captions.json", json.dumps(listed, indent=1)),
         note=lines(*notes.values(), _told_apart(found, names, len(called))),
         why=drawings(
-            alternatives.figure([one for one in found if one.picture == 0]),
-            attribution.figure(first, attention) if attention else None,
+            alternatives.drawing([one for one in found if one.picture == 0]),
+            attribution.drawing(first, attention) if attention else None,
         ),
         code="\n\n".join(captioning.program(lab.models, name, called[0]) for name in trained),
         details=gr.Column(visible=True),

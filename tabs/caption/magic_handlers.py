@@ -163,4 +163,4 @@ def _figure(written: Written, number: int) -> Drawing:
     steps = written.draft.steps
     number = min(max(number, 1), len(steps))
     before = " ".join(step.candidates[step.chosen] for step in steps[: number - 1])
-    return decoding.figure(steps[number - 1], written.rule.alpha, written.rule.beta, before)
+    return decoding.drawing(steps[number - 1], written.rule.alpha, written.rule.beta, before)

@@ -72,7 +72,7 @@ def classify(
     yield from downloaded(lab, model, progress, _noted)
     result = zero_shot.classify(lab.models, model, [image], names, templates, scoring, stepper(progress, SAID.encoding))
     ranked = sorted(zip(result.labels, result.scores[0], strict=True), key=lambda row: -row[1])
-    why = drawings(_anchors(lab, model, image, result, templates), scores.figure(result))
+    why = drawings(_anchors(lab, model, image, result, templates), scores.drawing(result))
     yield only(
         Outputs,
         shown=bars(ranked[:BEST_SHOWN], result.calibrated) + trust(_trust(result)),
@@ -113,7 +113,7 @@ def classify_many(
         shown=trust(SAID("matrix", number=len(called), labels=len(result.labels)), _trust(result)),
         note=lines(*notes),
         answer=None,
-        why=drawings(matrix.figure(result, called), matrix.figure(result, called, before=True)),
+        why=drawings(matrix.drawing(result, called), matrix.drawing(result, called, before=True)),
         **_details(result, called),
         code=zero_shot.program(lab.models, model, called, names, templates, scoring),
     )
@@ -160,4 +160,4 @@ def _anchors(
     best = max(range(len(result.labels)), key=lambda i: result.similarities[0][i])
     picture = lab.models.embed_images(model, [image])[0]
     label = zero_shot.label_vectors(lab.models, model, [result.labels[best]], templates)[0]
-    return anchors.figure(picture, label, lab.models.detail(model, "anchor_names"), result.labels[best])
+    return anchors.drawing(picture, label, lab.models.detail(model, "anchor_names"), result.labels[best])

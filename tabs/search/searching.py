@@ -81,7 +81,7 @@ def search(
         shown=sentence(hits[0].caption or hits[0].id) if hits else "",
         found=_pictures(chosen, hits),
         **_ranking(hits),
-        why=drawings(ranking.figure(hits), _map(lab, model, chosen, vector, hits)),
+        why=drawings(ranking.drawing(hits), _map(lab, model, chosen, vector, hits)),
         code=retrieval.program(lab.models, model, chosen.name, query, file, len(hits)),
         note=images.note(image) if image else "",
     )
@@ -113,7 +113,7 @@ def rerank(
         shown=sentence(hits[0].caption or hits[0].id) if hits else "",
         found=_pictures(chosen, hits),
         **_ranking(hits),
-        why=drawings(ranking.figure(hits, SAID.match)),
+        why=drawings(ranking.drawing(hits, SAID.match, 1)),
         note="",
     )
 
@@ -145,7 +145,7 @@ def describe(
         shown=sentence(hits[0].caption) if hits else "",
         found=[],
         **_ranking(hits),
-        why=drawings(ranking.figure(hits), _map(lab, model, chosen, vector, hits)),
+        why=drawings(ranking.drawing(hits), _map(lab, model, chosen, vector, hits)),
         code="",
         note=images.note(image),
     )
@@ -172,4 +172,4 @@ def _map(lab: Lab, model: str, gallery: Gallery, query: Any, hits: Sequence[Hit]
     plane = retrieval.plane(lab.models, model, gallery, items)
     place = {item.id: index for index, item in enumerate(items)}
     found = list(dict.fromkeys(place[hit.id] for hit in hits if hit.id in place))
-    return gallery_map.figure(plane.points, plane.place(query[None]), [item.caption for item in items], found)
+    return gallery_map.drawing(plane.points, plane.place(query[None]), [item.caption for item in items], found)

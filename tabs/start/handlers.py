@@ -44,5 +44,5 @@ def answer(lab: Lab, image: PIL.Image.Image | None, labels: str) -> Iterator[Out
     yield only(
         Outputs,
         shown=bars(ranked[:6], result.calibrated) + trust(said),
-        why=drawings(anchors.figure(picture, label, anchor_names, best)),
+        why=drawings(anchors.drawing(picture, label, anchor_names, best)),
     )
