@@ -40,6 +40,7 @@ def in_panel(handler: Handler[T], kind: type[T]) -> Handler[T]:
             log.exception("%s failed", handler.__name__)
             yield only(kind, error=error(UNEXPECTED))
 
+    run.__name__ = f"page_{handler.__name__}"  # Gradio names events after it, and no endpoint may lose its name to one
     return run
 
 
