@@ -80,7 +80,6 @@ def launch_options(lab: Lab) -> dict[str, Any]:
         "server_port": lab.settings.port,
         "theme": theme(),
         "css_paths": ASSETS / "style.css",
-        "head": f"<script>{(ASSETS / 'page.js').read_text()}</script>",
         "show_error": False,
         "ssr_mode": False,
         "enable_monitoring": False,
@@ -90,11 +89,16 @@ def launch_options(lab: Lab) -> dict[str, Any]:
         "footer_links": ["api", "settings"],
     }
     os.environ["FORWARDED_ALLOW_IPS"] = lab.settings.trust_proxy  # uvicorn reads it, and else trusts this machine
+    main = {
+        "head": f"<script>{(ASSETS / 'page.js').read_text()}</script>",
+        "favicon_path": ASSETS / "favicon.svg",
+        "mcp_server": lab.settings.mcp,
+    }
     if not lab.admin_sessions:
-        return {**options, "app_kwargs": {"middleware": middleware(lab.settings)}}
+        return {**options, **main, "app_kwargs": {"middleware": middleware(lab.settings)}}
     admin = _admin.site(lab, options)
     served = {"middleware": middleware(lab.settings, lab.admin_sessions, admin)}
-    return {**options, "app_kwargs": {**served, "lifespan": admin.router.lifespan_context}}
+    return {**options, **main, "app_kwargs": {**served, "lifespan": admin.router.lifespan_context}}
 
 
 def admin_line(lab: Lab, address: str) -> str:

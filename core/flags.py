@@ -43,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"VLM Lab {VERSION}")
     _add_address(parser)
+    _add_programs(parser)
     _add_models(parser)
     _add_galleries(parser)
     _add_runs(parser)
@@ -72,6 +73,15 @@ def _add_address(parser: argparse.ArgumentParser) -> None:
         default=None,
         metavar="MB",
         help="what one visitor, told apart by address, may upload in an hour; on a loopback host no limit by default, elsewhere 2000",
+    )
+
+
+def _add_programs(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("programs")
+    group.add_argument(
+        "--mcp",
+        action="store_true",
+        help="offer every public endpoint as a tool of the Model Context Protocol, at /gradio_api/mcp/; needs the package mcp",
     )
 
 

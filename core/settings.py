@@ -38,6 +38,7 @@ class Settings:
     allow_host: tuple[str, ...] = ()  # names by which the lab may be asked besides its own
     trust_proxy: str = ""  # addresses or networks of proxies that say who the visitor is
     upload_quota_mb: int | None = None  # what one visitor may upload in an hour; None for no limit
+    mcp: bool = False  # whether programs may use the endpoints as tools of the Model Context Protocol
     on_space: bool = False  # running as a Hugging Face Space
     zero_gpu: bool = False  # running on ZeroGPU, which lends a GPU for one call at a time
     admin_password: str = field(default="", repr=False)  # "" for none

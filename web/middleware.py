@@ -12,6 +12,7 @@ from web.admin_gate import AdminGate
 from web.admin_sessions import AdminSessions
 from web.body_limit import BodyLimit
 from web.clients import HostCheck
+from web.link_preview import LinkPreview
 from web.requests import RequestCheck
 from web.uploads import UploadGuard, UploadQuota
 
@@ -29,4 +30,5 @@ def middleware(
     if sessions and admin:
         checks.append(Middleware(AdminGate, admin=admin, sessions=sessions))
     checks.append(Middleware(RequestCheck))
+    checks.append(Middleware(LinkPreview))
     return checks

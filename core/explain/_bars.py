@@ -89,6 +89,6 @@ def _name(axes: Axes, panel: Panel, name: str, place: float, room: float, thick:
         axes.text(-SPACE / room, place, name, transform=at_the_left, va="center_baseline", ha="right")
         return
     lines = folded(name, room - MARGIN, panel.lines).split("\n")
-    for number, line in enumerate(reversed(lines)):
-        above = place - thick / 2 - (0.07 + LINE * number) / panel.pitch
+    for below, line in enumerate(reversed(lines)):
+        above = place - thick / 2 - (0.07 + LINE * below) / panel.pitch
         axes.text(0, above, line, transform=at_the_left, va="baseline")

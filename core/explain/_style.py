@@ -6,6 +6,7 @@ cannot break them."""
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_right
 from functools import cache
 
 from matplotlib import rcParams
@@ -74,9 +75,8 @@ def fitted(text: str, inches: float) -> str:
     text = plain(text, 120)
     if width(text) <= inches:
         return text
-    while text and width(text + "…") > inches:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    most = bisect_right(range(len(text)), inches, key=lambda kept: width(text[:kept] + "…")) - 1
+    return text[: max(most, 0)].rstrip() + "…"
 
 
 def folded(text: str, inches: float, lines: int) -> str:

@@ -120,7 +120,7 @@ def _number(axes: Axes, points: Matrix, hits: list[int], pictures: Sequence[str]
             size=13,
             weight="bold",
             va="center",
-            arrowprops={"arrowstyle": "-", "color": VERMILION, "linewidth": 0.7},
+            arrowprops={"arrowstyle": "-", "color": VERMILION, "linewidth": 0.8, "relpos": (0, 0.5), "patchA": None},
         )
         if pictures:
             _show(axes, (1.18, height), pictures[hit])

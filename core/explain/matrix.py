@@ -18,7 +18,7 @@ from core.explain._words import listed, number, quoted
 from core.explain.drawing import Drawing
 from core.results import Classification
 
-ROWS, COLUMNS = 32, 18  # pictures and labels that are drawn; all are in the table
+ROWS, COLUMNS = 24, 12  # pictures and labels that are drawn; all are in the table
 BLOCK = 6  # labels side by side
 NAMES, LABEL = 1.5, 1.3  # inches: widths of names of pictures and, at most, of labels
 CELL, MIN_CELL = 0.3, 0.46  # inches: height of a cell and the least width that its number takes

@@ -49,7 +49,7 @@ def test_several_questions_and_every_part(client):
         assert len(list(csv.DictReader(file))) == 10
     assert note == ""
     assert plot["type"] == "matplotlib"
-    assert "Correlation of the two rows" in check
+    assert "Correlation of both maps over all words" in check
     assert "Is there a cat?" in code
     assert "was not trained on this kind" in client.predict(CAT, "Why is it so?", api_name="/answer")[1]
 

@@ -16,7 +16,7 @@ def test_each_question_is_answered_and_the_first_is_explained(lab, kitten):
     assert [row[0] for row in given.table["data"]] == ["Is there a cat?"] * 5 + ["Why is it so?"] * 5
     assert given.note == "", "of the first question"
     assert given.plot.axes
-    assert given.check.startswith("Correlation of the two rows: ")
+    assert given.check.startswith("Correlation of both maps over all words: ")
     assert "kitten-yarn-ball.jpg" in given.code
 
 

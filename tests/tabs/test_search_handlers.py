@@ -70,7 +70,7 @@ def test_a_ranking_is_ordered_anew(lab, mine):
     scores = [entry["score"] for entry in given.answer]
     assert sorted(scores, reverse=True) == scores
     assert {entry["id"] for entry in given.answer} == {item.id for item in mine.items}
-    assert given.plot.axes[0].get_title("left") == searching.MATCH
+    assert given.plot.texts[0].get_text() == searching.MATCH
 
 
 def test_recall_of_a_gallery(lab, mine):

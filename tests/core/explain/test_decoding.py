@@ -32,18 +32,25 @@ def test_terms_add_up_to_the_scores():
 
 
 def test_the_winner_comes_first_and_is_marked():
-    figure = decoding.figure(STEP, 0.1, 2, "the $quick{")
-    figure.canvas.draw()
-    (axes,) = figure.axes
+    drawn = decoding.drawing(STEP, 0.1, 2, "the $quick{")
+    drawn.figure.canvas.draw()
+    (axes,) = drawn.figure.axes
     names = [label.get_text() for label in axes.get_yticklabels()]
-    assert names == ["cat ◀", "a (the language model's choice)", "(end)"]
-    listed = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert names == ["cat ◀", "a*", "(end)"]
+    listed = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
     assert listed == ["language model", "recalled captions", "picture", "repetition"]
     assert [bar.get_width() for bar in axes.containers[2]] == pytest.approx([1.4, 0.4, 0.2])
-    assert "alone: “a”, 50%" in axes.get_title(loc="left")
+    assert [text.get_text() for text in drawn.figure.texts] == [
+        "after “the $quick{”",
+        "* the language model alone: “a”, 50 %",
+    ]
+    assert drawn.finding == (
+        "“cat” was chosen with the score 1.44: language model 0.27, recalled captions 0, picture 1.40 and repetition 0.020. "
+        "The language model alone would have said “a”, 50 %."
+    )
 
 
 def test_nothing_recalled_is_not_shown():
-    figure = decoding.figure(replace(STEP, recalled=[0, 0, 0]), 0.1, 2, "")
-    listed = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    drawn = decoding.drawing(replace(STEP, recalled=[0, 0, 0]), 0.1, 2, "")
+    listed = [text.get_text() for text in drawn.figure.legends[0].get_texts()]
     assert listed == ["language model", "picture", "repetition"]

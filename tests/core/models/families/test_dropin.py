@@ -84,7 +84,7 @@ def test_it_classifies_with_a_program_and_a_picture_of_what_decided(models, imag
     exec(compile(zero_shot.program(models, ID, [str(file)], LABELS, ["a {}"], "softmax"), "program", "exec"), {})
     printed = json.loads(capsys.readouterr().out.strip().splitlines()[-1].replace("'", '"'))
     assert printed == pytest.approx(dict(zip(LABELS, result.scores[0], strict=True)), abs=2e-4)
-    before, _ = scores.figure(result).axes
+    before, _ = scores.drawing(result).figure.axes
     drawn = sorted(bar.get_width() for bar in before.patches)
     assert drawn == pytest.approx(sorted(result.similarities[0]))
 
