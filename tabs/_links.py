@@ -99,7 +99,7 @@ def _value(component: Any, said: str | None) -> Any:
     """A field's value from the text in an address; the field's own where it is not there or cannot be read."""
     if said is None:
         return component.value
-    if isinstance(component, gr.Slider):
+    if isinstance(component, gr.Slider | gr.Number):
         return _number(component, said)
     if isinstance(component, gr.Checkbox):
         return said == "True"
@@ -110,13 +110,15 @@ def _value(component: Any, said: str | None) -> Any:
     return said
 
 
-def _number(slider: gr.Slider, said: str) -> Any:
-    """Where it is none of the slider's, as the slider stands."""
+def _number(component: Any, said: str) -> Any:
+    """Where it is none that the component takes, the component's own."""
     try:
         number = float(said)
     except ValueError:
-        number = math.nan
-    return number if slider.minimum <= number <= slider.maximum else slider.value
+        return component.value
+    low, high = component.minimum, component.maximum
+    taken = math.isfinite(number) and (low is None or low <= number) and (high is None or number <= high)
+    return number if taken else component.value
 
 
 def example_strip(form: Form) -> list[gr.Button]:

@@ -68,13 +68,6 @@ COMPONENTS = {  # what is there of each kind of output, in whatever endpoint
 
 
 @pytest.fixture(scope="module")
-def page(app_lab):
-    import app
-
-    return app.build(app_lab)
-
-
-@pytest.fixture(scope="module")
 def described(page):
     return {name.strip("/"): told for name, told in page.get_api_info()["named_endpoints"].items()}
 
