@@ -46,10 +46,11 @@ def drawing(runs: Mapping[str, Sequence[Report]], metrics: Sequence[str]) -> Dra
 def _draw(axes: Axes, runs: Mapping[str, Sequence[Report]], name: str) -> None:
     for place, (run, reports) in enumerate(runs.items()):
         colour, mark = LINES[place % len(LINES)]
+        size = max(10 - 2 * place, 5)  # where runs agree, the marks of all are seen
         if name == "eval_loss":
             axes.plot(*_line(reports, "loss"), color=colour, linewidth=1)
         axes.plot(
-            *_line(reports, name), color=colour, marker=mark, markersize=7, markeredgecolor=INK, label=plain(run, 36)
+            *_line(reports, name), color=colour, marker=mark, markersize=size, markeredgecolor=INK, label=plain(run, 36)
         )
     axes.spines[["top", "right"]].set_visible(False)
     axes.locator_params(nbins=5)

@@ -80,7 +80,7 @@ def drawing(
     axes.margins(0.08)
     fig.legend(loc="upper left", ncols=3, frameon=False, borderaxespad=0, columnspacing=1, handletextpad=0.3)
     for place, hit in enumerate(hits):
-        name = fitted(f"{place + 1}  {captions[hit]}", WIDTH - 0.1)
+        name = fitted(f"{place + 1}  {captions[hit]}", WIDTH - 0.2)
         write(fig, 0.04, KEY + side + 0.1 + LINE * place, name)
     return Drawing(fig, _finding(points, query_points, captions, hits))
 

@@ -14,7 +14,7 @@ from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs.start.handlers import Outputs, answer
-from tabs.start.strategies import strategy_map
+from tabs.start.strategies import doors, strategy_map
 from web.inputs import PhotoInput
 
 SAID, COMMON = texts("start"), texts("common")
@@ -32,19 +32,21 @@ def build(lab: Lab) -> None:
     gr.Markdown(SAID.lead, elem_classes="about lead")
     strip = gr.Row(elem_classes="strip")
     with gr.Row(elem_classes="task"):
-        with gr.Column(min_width=300, scale=2, elem_classes="inputs"):
+        with gr.Column(min_width=260, scale=3, elem_classes="inputs"):
             image = PhotoInput(label=SAID.picture, height=240)
             source = gr.Textbox(visible="hidden")
             labels = gr.Textbox(PETS, label=SAID.labels, lines=1, max_lines=3)
             run = gr.Button(SAID.run, variant="primary")
-        with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-start"):
+            gr.HTML(doors())
+        with gr.Column(min_width=300, scale=4, elem_classes="result", elem_id="result-start"):
             outputs = Outputs(
                 error=gr.HTML(label="error"),
                 shown=gr.HTML(label="shown", elem_classes="shown"),
                 why=gr.HTML(label="why"),
                 link=gr.Textbox(visible="hidden"),
             )
-    gr.HTML(strategy_map())
+        with gr.Column(min_width=300, scale=4):
+            gr.HTML(strategy_map())
 
     form = Form("start", image, source, {"labels": labels}, EXAMPLES)
     answering: dict[str, Any] = {

@@ -22,6 +22,13 @@ def strategy_map() -> str:
     return f'<h2 id="strategies">{html.escape(SAID.map)}</h2><p>{hint}</p><ul class="strategies">{cards}</ul>'
 
 
+def doors() -> str:
+    """The two ways on from the first screen, as HTML."""
+    ways = (("?tab=classify", SAID.own_picture), ("#strategies", SAID.path))
+    links = "".join(f'<a href="{to}">{html.escape(words)}</a>' for to, words in ways)
+    return f'<p class="doors">{links}</p>'
+
+
 def _card(name: str) -> str:
     title, does, tab = (html.escape(getattr(SAID, name + end)) for end in ("", "_does", "_tab"))
     drawn = (

@@ -12,7 +12,7 @@ from core.errors import UserError
 from tabs import all_tabs
 from tabs._texts import texts
 from tabs.start.handlers import answer
-from tabs.start.strategies import STRATEGIES, strategy_map
+from tabs.start.strategies import STRATEGIES, doors, strategy_map
 from tests.tabs.conftest import last
 
 SAID = texts("start")
@@ -53,3 +53,9 @@ def test_each_strategy_is_drawn_and_leads_to_a_tab_that_there_is():
     ids = re.findall(r' id="([^"]+)"', shown)
     assert len(set(ids)) == len(ids), "each drawing has its own"
     assert set(re.findall(r"url\(#([^)]+)\)", shown)) <= set(ids)
+
+
+def test_the_doors_lead_somewhere():
+    tab, anchor = re.findall(r'href="([^"]+)"', doors())
+    assert tab.removeprefix("?tab=") in {tab.id for tab in all_tabs()}
+    assert f'id="{anchor.removeprefix("#")}"' in strategy_map()

@@ -14,13 +14,13 @@ from tests.app_fixture import free_port
 
 pytest.importorskip("mcp")
 from mcp import ClientSession
-from mcp.client.streamable_http import streamablehttp_client
+from mcp.client.streamable_http import streamable_http_client
 
 CHOICE = {"labels": "cat, dog", "template": "a photo of a {}", "scoring": "softmax", "model": "embedded"}
 
 
 async def ask(address, picture):
-    async with streamablehttp_client(address) as (read, write, _), ClientSession(read, write) as session:
+    async with streamable_http_client(address) as (read, write, _), ClientSession(read, write) as session:
         await session.initialize()
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
         answer = await session.call_tool("classify", {"image": picture, **CHOICE})
@@ -28,8 +28,8 @@ async def ask(address, picture):
 
 
 @pytest.mark.slow
-def test_every_public_endpoint_is_a_tool_and_answers():
-    settings = Settings(port=free_port(), device="cpu", mcp=True)
+def test_every_public_endpoint_is_a_tool_and_answers(tmp_path):
+    settings = Settings(port=free_port(), device="cpu", mcp=True, runs=tmp_path)
     lab = app.open_lab(settings)
     page = app.build(lab)
     page.launch(**app.launch_options(lab), prevent_thread_lock=True, quiet=True)

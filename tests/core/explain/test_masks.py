@@ -33,6 +33,7 @@ def shown(drawn):
     return " ".join(text.get_text() for text in drawn.figure.texts).replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_drawings_take_any_label_and_many_prompts():
     picture = Image.new("RGB", (300, 20))
     labels = ["$x^{", "قطة", *map(str, range(10))]
