@@ -47,7 +47,7 @@ def measured(pictures: int) -> dict[str, Any]:
         (file,) = visitor.upload([large_picture(pictures, "PNG")])
         lab.clear_peak()
         before = lab.resident_mb()
-        visitor.ask("segment", file, "\n".join(f"a thing {n}" for n in range(16)), 0.5, "embedded")
+        visitor.ask("segment", file, "\n".join(f"a thing {n}" for n in range(16)), 0.5, "embedded", True)
         figures["segment, 16 prompts, PNG of 50 MP"] = grown(lab, before)
         print(told("segment, 16 prompts, PNG of 50 MP", figures["segment, 16 prompts, PNG of 50 MP"]), flush=True)
     return figures

@@ -40,6 +40,7 @@ def in_panel(handler: Handler[T], kind: type[T]) -> Handler[T]:
             log.exception("%s failed", handler.__name__)
             yield only(kind, error=error(UNEXPECTED))
 
+    run.__name__ = f"page_{handler.__name__}"  # Gradio names events after it, and no endpoint may lose its name to one
     return run
 
 
@@ -52,14 +53,17 @@ def endpoint(
     name: str,
     **limits: Any,
 ) -> None:
-    """The same for programs, at /name: no button of the page runs it, it gives the outputs named in `public` alone, and it
-    raises what went wrong."""
+    """The same for programs, at /name: no button of the page runs it, it gives the outputs named in `public` alone, each as
+    it stands by then, and it raises what went wrong."""
 
     @functools.wraps(handler)
     def run(*args: Any, **kwargs: Any) -> Iterator[Any]:
+        stands = dict.fromkeys(public)
         with contextlib.closing(handler(*args, **kwargs)) as steps:  # type: ignore[type-var]  # a generator
             for given in steps:
-                yield tuple(getattr(given, field) for field in public)
+                now = {field: getattr(given, field) for field in public}
+                stands |= {field: value for field, value in now.items() if value != gr.skip()}
+                yield tuple(stands.values())
 
     outputs = [getattr(components, field) for field in public]
     gr.Button(visible=False).click(bind(lab, run), list(inputs), outputs, api_name=name, **limits)

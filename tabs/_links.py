@@ -7,6 +7,7 @@ A picture of a visitor's own is never in one. assets/page.js puts them into the 
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,8 +58,10 @@ def address(form: Form, source: str, values: Sequence[Any]) -> str:
     said = {"tab": form.tab, "picture": source}
     for (name, component), value in zip(form.fields.items(), values, strict=True):
         if value != component.value:
-            said[name] = "\n".join(map(str, value)) if isinstance(value, list) else str(value)
-    return "?" + urlencode({name: value for name, value in said.items() if value or name in form.fields})
+            said[name] = "\n".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    if not source and (len(said) > 2 or not form.examples[0].picture):
+        del said["picture"]  # else it says that there is none: the tab's name alone would bring the first example
+    return "?" + urlencode(said)
 
 
 def opened(lab: Lab, form: Form, query: str) -> list[Any]:
@@ -97,15 +100,25 @@ def _value(component: Any, said: str | None) -> Any:
     if said is None:
         return component.value
     if isinstance(component, gr.Slider | gr.Number):
-        try:
-            return float(said)
-        except ValueError:
-            return component.value
+        return _number(component, said)
     if isinstance(component, gr.Checkbox):
         return said == "True"
+    if isinstance(component, gr.Radio):
+        return next((value for _, value in component.choices if str(value) == said), component.value)
     if isinstance(component.value, list):
         return said.split("\n") if said else []
     return said
+
+
+def _number(component: Any, said: str) -> Any:
+    """Where it is none that the component takes, the component's own."""
+    try:
+        number = float(said)
+    except ValueError:
+        return component.value
+    low, high = component.minimum, component.maximum
+    taken = math.isfinite(number) and (low is None or low <= number) and (high is None or number <= high)
+    return number if taken else component.value
 
 
 def example_strip(form: Form) -> list[gr.Button]:

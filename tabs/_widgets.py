@@ -18,7 +18,7 @@ from web.inputs import AnyDropdown
 COMMON = texts("common")
 
 
-def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: str = "Model") -> gr.Dropdown:
+def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: str = COMMON.model) -> gr.Dropdown:
     """All models with the ability `needs`, or one of them; the one that --profile asks for is chosen."""
     specs = lab.models.catalog.specs(needs)
     published = [spec.id for spec in specs if spec.family != "embedded" and spec.path is None]

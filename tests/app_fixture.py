@@ -54,8 +54,9 @@ def url(page, settings):
     return f"http://127.0.0.1:{settings.port}/"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def client(url):
+    """One for all tests: each reads the page's whole configuration when it begins."""
     from gradio_client import Client
 
     return Client(url, verbose=False)

@@ -28,8 +28,15 @@ DEFAULTS = {
     },
     "recall": {"gallery": "bundled", "model": "embedded"},
     "answer": {"image": None, "question": "Is there a cat?", "model": "embedded"},
-    "segment": {"image": None, "prompts": "a cat", "threshold": 0.5, "model": "embedded"},
-    "segment_like": {"image": None, "example": None, "box": "", "threshold": 0.5, "model": "embedded"},
+    "segment": {"image": None, "prompts": "a cat", "threshold": 0.5, "model": "embedded", "exclusive": True},
+    "segment_like": {
+        "image": None,
+        "example": None,
+        "box": "",
+        "threshold": 0.5,
+        "model": "embedded",
+        "exclusive": True,
+    },
     "caption_asif": {
         "image": None,
         "bank": "bundled",

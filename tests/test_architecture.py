@@ -134,10 +134,13 @@ def drop_in(monkeypatch, package, folder):
 def test_a_tab_is_one_new_file(monkeypatch, tmp_path):
     """Listed, laid out, and its endpoint answers, refuses and is described."""
     drop_in(monkeypatch, tabs, "tabs")
-    assert tabs.all_tabs()[0].title == "Dropped in"  # its order, 5, is the lowest
+    assert [tab.title for tab in tabs.all_tabs()][:2] == [
+        "Start",
+        "Dropped in",
+    ]  # whose orders, 0 and 5, are the lowest
     lab = app.open_lab(Settings(port=free_port(), device="cpu", runs=tmp_path))
     page = app.build(lab)
-    assert next(block.label for block in page.blocks.values() if isinstance(block, gr.Tab)) == "Dropped in"
+    assert [block.label for block in page.blocks.values() if isinstance(block, gr.Tab)][:2] == ["Start", "Dropped in"]
     try:
         page.launch(**app.launch_options(lab), prevent_thread_lock=True, quiet=True)
         client = Client(f"http://127.0.0.1:{lab.settings.port}/", verbose=False)

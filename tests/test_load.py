@@ -5,7 +5,6 @@ another's whole job. Who is served when is asked, not how long it took: that is 
 
 import io
 import itertools
-import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,6 +13,7 @@ import pytest
 from PIL import Image
 
 from tabs._jobs import SHORT
+from tests.public import from_stream
 from tests.raw import DEFAULTS, Raw
 from tests.waiting import until
 
@@ -75,8 +75,7 @@ def test_thirty_at_once_are_answered_and_none_crossed(url, raw, device):
         with Raw(url) as own:
             answered, text = own.ask("classify", image=kitten, labels=f"cat, thing number {name}")
         assert answered, text[:300]
-        answer = json.loads(text.rpartition("data: ")[2])[0]
-        return {entry["label"] for entry in answer["confidences"]} == {"cat", f"thing number {name}"}
+        return set(from_stream("classify", text).answer) == {"cat", f"thing number {name}"}
 
     with ThreadPoolExecutor(USERS) as crowd:
         assert all(crowd.map(visit, range(USERS)))

@@ -77,7 +77,7 @@ def caption_magic(
     penalty, similarity, share and score, and which was chosen. max_length counts tokens with the one that starts; scale
     sharpens the picture's softmax (0: the model's own); recall is the share of recalled captions in the probability.
     The rule as published: 45, 0.1, 2, 16, with scale 0 and recall 0."""
-    tokens = whole(max_length, SAID.length)
+    tokens = whole(max_length, SAID.longest)
     rule = magic.Rule(whole(k, "k"), float(alpha), float(beta), tokens, float(scale) or None, float(recall))
     image = needed(image)
     yield from downloaded(lab, model, progress, _noted)

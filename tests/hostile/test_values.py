@@ -2,13 +2,12 @@
 
 """What must not work: values that no widget of the page would send. Odd ones that mean no harm are answered."""
 
-import json
-
 import gradio as gr
 import pytest
 from PIL import Image
 
 from tests.hostile.refusal import LEAKS, refusal
+from tests.public import from_stream
 from tests.raw import DEFAULTS, KITTEN
 
 pytestmark = pytest.mark.slow
@@ -16,23 +15,14 @@ pytestmark = pytest.mark.slow
 EVIL = "<img src=x onerror=alert(1)>"
 
 
-@pytest.mark.parametrize(
-    "labels",
-    [
-        "a\0b, cat",
-        "🐈‍⬛, قطة, \u202egod, cat",
-        "=cmd(), cat",
-        "$x^{, cat",
-        "<img src=x onerror=alert(1)>, cat",
-    ],
-    ids=["NUL", "emoji and right to left", "formula", "mathtext", "markup"],
-)
-def test_odd_labels_are_answered(raw, labels):
+def test_odd_labels_are_answered(raw):
+    """NUL, emoji and right to left, a formula, mathtext, markup."""
+    labels = f"a\0b, 🐈‍⬛, قطة, \u202egod, =cmd(), $x^{{, {EVIL}, cat"
     answered, text = raw.ask("classify", image=raw.kitten(), labels=labels)
     assert answered, text[:300]
-    answer, _, table, *_ = json.loads(text.rpartition("data: ")[2])
-    assert answer["label"] == "cat"
-    assert len(table["data"]) == len(labels.split(","))
+    given = from_stream("classify", text)
+    assert max(given.answer, key=given.answer.get) == "cat"
+    assert len(given.answer) == len(given.table["data"]) == len(labels.split(","))
 
 
 @pytest.mark.parametrize(
@@ -160,13 +150,16 @@ def test_odd_banks_are_read(raw, content):
     assert "The bank is empty" in refused
 
 
+ODD = ["a\0 cat", "🐈‍⬛ \u202egod", "$x^{", EVIL]
+
+
 @pytest.mark.parametrize(
-    "text",
-    ["a\0 cat", "🐈‍⬛ \u202egod", "$x^{", EVIL],
-    ids=["NUL", "emoji", "mathtext", "markup"],
+    ("endpoint", "changes"),
+    [*(("answer", {"question": text}) for text in ODD), ("segment", {"prompts": "\n".join(ODD)})],
+    ids=["NUL", "emoji", "mathtext", "markup", "prompts"],
 )
-@pytest.mark.parametrize(("endpoint", "field"), [("answer", "question"), ("segment", "prompts")])
-def test_odd_questions_and_prompts_are_answered(raw, endpoint, field, text):
-    answered, reply = raw.ask(endpoint, image=raw.kitten(), **{field: text})
+def test_odd_questions_and_prompts_are_answered(raw, endpoint, changes):
+    """Only the first question of several is drawn, but all prompts are."""
+    answered, reply = raw.ask(endpoint, image=raw.kitten(), **changes)
     assert answered, reply[:300]
     assert f">{EVIL}" not in reply  # data as it was typed, but no markup around it

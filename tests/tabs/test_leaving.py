@@ -50,7 +50,7 @@ def test_a_program_that_drops_its_stream(raw, job):
 def comparing(raw, job):
     """A page's comparison that is under way: its event, and the stream of what it says."""
     endpoints = raw.get("config").json()["dependencies"]
-    compare = next(one["id"] for one in endpoints if one["api_name"] == "caption_compare")
+    compare = next(one["id"] for one in endpoints if one["api_name"] == "page_caption_compare")
     data = list({**DEFAULTS["caption_compare"], "image": raw.kitten()}.values())
     asked = {"data": data, "fn_index": compare, "session_hash": "leaver"}
     event = {"event_id": raw.post("gradio_api/queue/join", json=asked).json()["event_id"], **asked}

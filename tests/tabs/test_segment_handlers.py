@@ -14,7 +14,7 @@ from PIL import Image
 
 from core.errors import UserError
 from core.results import Segmentation
-from tabs.segmentation import handlers as tab
+from tabs.segment import handlers as tab
 from tests.tabs.conftest import last, photo
 
 SAM = "facebook/sam-vit-base"
@@ -22,7 +22,7 @@ SAM = "facebook/sam-vit-base"
 
 @pytest.fixture(scope="module")
 def answered(lab, kitten):
-    return last(tab.segment(lab, kitten, "a cat, a ball of wool"))
+    return last(tab.segment(lab, kitten, "a cat, a ball of wool", exclusive=False))
 
 
 @pytest.fixture
@@ -51,6 +51,20 @@ def test_each_prompt_gets_a_mask(answered, kitten):
     assert answered.table["data"][0][1] == f"{answered.answer[0]['coverage']:.1%}"
     assert answered.target.value == "a cat"
     assert "kitten-yarn-ball.jpg" in answered.code
+    covered = [f"{row['coverage']:.1%} of the picture" for row in answered.answer]
+    assert answered.shown.count('<li class="key">') == 2
+    assert f"a cat: {covered[0]}" in answered.shown
+    assert answered.why.count("<svg") == 2, "the maps, and those that led there"
+    assert answered.details.visible
+
+
+def test_what_is_not_found_is_said_and_words_stay_text(lab, overlapping):
+    result = replace(overlapping.result, labels=["a", "<b>&"])
+    given = tab.redraw(lab, replace(overlapping, result=result), 0.95, True)
+    assert "a: not found" in given.shown
+    assert "&lt;b&gt;&amp;: not found" in given.shown
+    assert "<b>" not in given.shown
+    assert [row[2] for row in given.table["data"]] == ["not found"] * 2
 
 
 @pytest.mark.slow
@@ -76,8 +90,6 @@ def test_the_likeliest_prompt_takes_the_pixel(lab, overlapping):
     each, exclusive = (tab.redraw(lab, overlapping, 0.5, mode) for mode in (False, True))
     assert coverages(each)[0] > 2 * coverages(exclusive)[0] > 0
     assert coverages(each)[1] == pytest.approx(coverages(exclusive)[1], abs=0.05)
-    assert tab.redraw_exclusive(lab, overlapping, 0.5, True).answer[0]["coverage"] == coverages(exclusive)[0]
-    assert tab.redraw_exclusive(lab, overlapping, 0.5, False) == tab.only(tab.Outputs)
 
 
 def test_refining_keeps_each_pixel_with_its_likeliest_prompt(lab, overlapping, monkeypatch):
@@ -140,8 +152,8 @@ def test_what_an_example_shows_is_found(lab, kitten, dog):
         (tab.segment, ("kitten", "a cat", 0.5, "openai/clip-vit-base-patch32"), "cannot do this"),
         (tab.segment_like, ("kitten", None), "example picture"),
         (tab.segment_like, ("kitten", "kitten", "1, 2"), "four numbers"),
-        (tab.refine_by_box, (None, "a cat", SAM, 0.5, False), "Cut something out first"),
-        (tab.click, (None, "a cat", True, SAM, 0.5, False, SimpleNamespace(index=(1, 1))), "Cut something out first"),
+        (tab.refine_by_box, (None, "a cat", SAM, 0.5, False), "Segment something first"),
+        (tab.click, (None, "a cat", True, SAM, 0.5, False, SimpleNamespace(index=(1, 1))), "Segment something first"),
     ],
 )
 def test_refusals(lab, kitten, handler, arguments, message):

@@ -4,17 +4,20 @@
 
 import csv
 import json
+import re
 import threading
 
 import gradio as gr
 import pytest
+import torch
 
 from core import images
 from core.assets import EXAMPLES_FOLDER
 from core.errors import UserError
+from core.models.abilities import Attribution
 from core.results import Draft
 from core.tasks import magic
-from tabs.captions import asif_handlers, compare_handlers, magic_handlers
+from tabs.caption import asif_handlers, compare_handlers, magic_handlers
 from tests.tabs.conftest import last, photo
 
 FRAMES = "Only the first of 3 frames is used."
@@ -27,17 +30,20 @@ def chosen(lab, kitten):
 
 def test_a_caption_is_chosen_with_its_anchors(chosen):
     assert "cat" in chosen.caption or "kitten" in chosen.caption
-    assert chosen.evidence["caption"] == chosen.caption == chosen.table["data"][0][0]
-    names = [anchor["name"] for anchor in chosen.evidence["anchors"]]
+    assert chosen.answer["caption"] == chosen.caption == chosen.table["data"][0][0]
+    names = [anchor["name"] for anchor in chosen.answer["anchors"]]
     assert [name for name, _ in chosen.removed.choices] == names
     assert chosen.removed.value == []
     assert chosen.note == ""
+    assert chosen.shown == f'<p class="headline words">{chosen.caption}</p>'
+    assert chosen.why.count("<svg") == 1
+    assert chosen.details.visible
 
 
 def test_removed_anchors_are_gone_and_stay_listed(lab, kitten, chosen):
-    gone = [anchor["name"] for anchor in chosen.evidence["anchors"][:2]]
+    gone = [anchor["name"] for anchor in chosen.answer["anchors"][:2]]
     given = last(asif_handlers.caption_asif(lab, kitten, removed=gone))
-    assert not {anchor["name"] for anchor in given.evidence["anchors"]} & set(gone)
+    assert not {anchor["name"] for anchor in given.answer["anchors"]} & set(gone)
     assert given.removed.value == gone
     assert [name for name, _ in given.removed.choices][:2] == gone
     assert given.code == ""
@@ -75,8 +81,10 @@ def test_anchors_of_ones_own_are_kept_small(lab):
 
 def test_labels_are_scored_by_the_same_anchors(lab, kitten):
     found = asif_handlers.by_labels(lab, kitten, "cat, boat, cat,", 100, 2, "embedded")
-    assert list(found) == ["cat", "boat"]
-    assert found["cat"] > 2 * found["boat"]
+    (cat, boat) = re.findall(r'class="name">(\w+)</span>.*?class="value">([\d.]+)<', found)
+    assert (cat[0], boat[0]) == ("cat", "boat"), "best first, each once"
+    assert float(cat[1]) > 2 * float(boat[1])
+    assert "%" not in found, "which were never calibrated"
     with pytest.raises(UserError, match="type labels"):
         asif_handlers.by_labels(lab, kitten, " , ", 100, 2, "embedded")
 
@@ -113,9 +121,11 @@ def test_a_caption_grows_and_says_how_far_it_is(written):
         f"Token: {n} of 5" for n in range(1, len(growing) + 1)
     ]
     assert [len(step.last.draft.steps) for step in growing] == list(range(1, len(growing) + 1))
-    assert growing[-1].caption == given.caption == given.evidence["caption"]
+    assert growing[-1].caption == given.caption == given.answer["caption"]
     assert given.note == FRAMES
-    assert given.shown.maximum == len(given.evidence["steps"]) == len(growing)
+    assert [step.shown for step in (growing[-1], given)] == [f'<p class="headline words">{given.caption}</p>'] * 2
+    assert given.why.count("<svg") == 1
+    assert given.step.maximum == len(given.answer["steps"]) == len(growing)
     with open(given.download) as file:
         assert [int(row["step"]) for row in csv.DictReader(file)] == list(range(1, len(growing) + 1))
     assert "kitten-yarn-ball.jpg" in given.code
@@ -123,7 +133,7 @@ def test_a_caption_grows_and_says_how_far_it_is(written):
 
 def test_a_caption_that_was_stopped_is_shown_as_far_as_it_goes(lab, written):
     given = magic_handlers.stopped(lab, written[1].last)
-    assert len(given.evidence["steps"]) == len(given.table["data"]) == 2
+    assert len(given.answer["steps"]) == len(given.table["data"]) == 2
     assert given.note == "Stopped."
     assert given.caption == given.last == gr.skip()
     assert magic_handlers.stopped(lab, None) == magic_handlers.only(magic_handlers.Outputs)
@@ -187,13 +197,23 @@ def test_methods_are_compared(lab):
     ]
     assert given.note.endswith("- ASIF: 2 of 2")
     with open(given.download_json) as file:
-        assert json.load(file) == given.evidence
+        assert json.load(file) == given.answer
     assert given.code == ""
 
 
 def test_one_picture_is_told_of_its_frames(lab):
     given = last(compare_handlers.caption_compare(lab, photo("kitten-yarn-ball.jpg", FRAMES), None, ["ASIF"]))
     assert given.note == FRAMES
+
+
+def test_where_a_captioner_looked_is_drawn(lab, kitten, monkeypatch):
+    """Where one of the methods says so."""
+    plain = last(compare_handlers.caption_compare(lab, kitten, None, ["ASIF"]))
+    assert plain.why.count("<svg") == 1
+    assert plain.shown == f'<p class="headline words">{plain.answer[0]["caption"]}</p>'
+    seen = Attribution(["a", "cat"], torch.rand(2, 9, 9))
+    monkeypatch.setattr(compare_handlers.captioning, "attribution", lambda *_: seen)
+    assert last(compare_handlers.caption_compare(lab, kitten, None, ["ASIF"])).why.count("<svg") == 2
 
 
 def test_closing_the_comparison_stops_it(lab, kitten, monkeypatch):

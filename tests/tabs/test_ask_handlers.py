@@ -5,7 +5,7 @@
 import pytest
 
 from core.errors import UserError
-from tabs import vqa as tab
+from tabs.ask import handlers as tab
 from tests.tabs.conftest import last, photo
 
 
@@ -14,25 +14,26 @@ def test_each_question_is_answered_and_the_first_is_explained(lab, kitten):
     given = last(tab.answer_question(lab, kitten, "Is there a cat?\nWhy is it so?"))
     assert max(given.answer, key=given.answer.get) == "yes"
     assert [row[0] for row in given.table["data"]] == ["Is there a cat?"] * 5 + ["Why is it so?"] * 5
-    assert given.note == "", "of the first question"
-    assert given.plot.axes
-    assert given.check.startswith("Correlation of both maps over all words: ")
+    assert given.note == ""
+    assert '<p class="headline">yes</p>' in given.shown
+    assert "not trained on this kind" not in given.shown, "which is said of the first question"
+    assert given.why.count("<svg") == 1
+    assert "Correlation with the map of the same model with shuffled weights: " in given.why
     assert "kitten-yarn-ball.jpg" in given.code
 
 
-def test_hints_and_unused_frames_stand_in_the_note(lab):
+def test_hints_stand_under_the_answer_and_unused_frames_in_the_note(lab):
     animated = photo("kitten-yarn-ball.jpg", note="Only the first of 3 frames is used.")
-    first, second = last(tab.answer_question(lab, animated, "Why is it so?")).note.split("\n\n")
-    assert first == "Only the first of 3 frames is used."
-    assert "not trained on this kind of question" in second
+    given = last(tab.answer_question(lab, animated, "Why is it so?"))
+    assert given.note == "Only the first of 3 frames is used."
+    assert '<p class="trust">' in given.shown
+    assert "not trained on this kind of question" in given.shown
 
 
 def test_a_model_without_attributions_says_so(lab, kitten):
     given = last(tab.answer_question(lab, kitten, "Is there a cat?", "Salesforce/blip-vqa-base"))
-    if given.plot is None:
-        assert "does not say" in given.check
-    else:
-        assert "Correlation" in given.check
+    assert ("does not say" in given.why) != ("<svg" in given.why)
+    assert ("Correlation" in given.why) == ("<svg" in given.why)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 """The handlers of the classification tab, without HTTP."""
 
 import csv
+import html
 
 import gradio as gr
 import pytest
@@ -10,11 +11,15 @@ from PIL import Image
 
 from core.assets import EXAMPLES_FOLDER
 from core.errors import UserError
-from tabs import zero_shot as tab
+from core.tasks.zero_shot import NEUTRAL
+from tabs._shown import trust
+from tabs._texts import texts
 from tabs._values import titles
+from tabs.classify import handlers as tab
 from tests.tabs.conftest import last, photo
 from tests.test_architecture import ROOT
 
+SAID = texts("classify")
 CAT, DOG = (str(EXAMPLES_FOLDER / name) for name in tab.TWO_PETS)
 
 
@@ -29,8 +34,11 @@ def test_one_picture_is_scored(lab, kitten):
         assert [float(row["score"]) for row in csv.DictReader(file)] == pytest.approx(
             list(given.answer.values()), abs=1e-5
         )
-    assert given.plot.axes
-    assert given.anchors.axes
+    assert given.why.count("<svg") == 2, "the anchors, and all scores"
+    assert '<p class="headline">cat</p>' in given.shown
+    assert all(f'<span class="name">{name}</span>' in given.shown for name in ("cat", "dog", "horse", "bird"))
+    assert given.details.visible
+    assert given.link == given.error == gr.skip(), "these are not the handler's"
 
 
 def test_the_shown_program_runs_as_copied_in_the_labs_folder(lab, kitten, monkeypatch, capsys):
@@ -42,14 +50,25 @@ def test_the_shown_program_runs_as_copied_in_the_labs_folder(lab, kitten, monkey
     assert printed == pytest.approx(given.answer, abs=2e-4)
 
 
+def test_markup_and_odd_text_pass_through_as_text(lab, kitten):
+    labels = ["<img src=x onerror=alert(1)>", "🐈", "قطة", "=cmd()", "$x^"]
+    given = last(tab.classify(lab, kitten, "\n".join(labels)))
+    assert list(given.answer) == labels
+    with open(given.download) as file:
+        assert "'=cmd()" in file.read()
+    assert all(html.escape(label) in given.shown for label in labels)
+    assert "<img src=x" not in given.shown + given.why
+
+
 def test_many_pictures_make_a_row_each(lab):
     given = last(tab.classify_many(lab, [CAT, DOG], "cat, dog"))
     rows = given.table["data"]
     assert [(row[4], row[0]) for row in rows] == [(name, label) for name in tab.TWO_PETS for label in ("cat", "dog")]
     assert rows[0][1] > rows[1][1]
     assert rows[3][1] > rows[2][1]
-    assert given.answer.axes
-    assert given.anchors is None
+    assert given.answer is None
+    assert given.why.count("<svg") == 2
+    assert "2 pictures, 2 labels" in given.shown
 
 
 def test_frames_that_are_not_used_are_said_in_the_note(lab, tmp_path):
@@ -60,21 +79,24 @@ def test_frames_that_are_not_used_are_said_in_the_note(lab, tmp_path):
     assert given.note == (r"\!\[x\]\(http\:\_\_evil\) \<img\>\.gif: Only the first of 3 frames is used.")
     one = photo("kitten-yarn-ball.jpg", note="Only the first of 3 frames is used.")
     assert "Only the first of 3 frames" in last(tab.classify(lab, one, "cat")).note
-    both = last(tab.classify(lab, one, "cat", scoring="independent")).note
-    assert both == f"Only the first of 3 frames is used.\n\n{tab.MEASURED}"
+    both = last(tab.classify(lab, one, "cat", scoring="independent"))
+    assert both.note == "Only the first of 3 frames is used."
+    assert trust(SAID.independent_measured) in both.shown
 
 
 @pytest.mark.parametrize(
-    ("model", "note"),
+    ("model", "said"),
     [
-        ("embedded", tab.MEASURED),
-        ("google/siglip-base-patch16-224", tab.NEVER_MEASURED),
-        ("openai/clip-vit-base-patch32", tab.WEIGHED_ALONE),
+        ("embedded", SAID.independent_measured),
+        ("google/siglip-base-patch16-224", SAID.independent_never_measured),
+        ("openai/clip-vit-base-patch32", SAID("independent_uncalibrated", neutral=NEUTRAL)),
     ],
 )
-def test_what_independent_scores_are_worth_is_said(lab, kitten, model, note):
-    assert last(tab.classify(lab, kitten, "cat, dog", scoring="independent", model=model)).note == note
-    assert last(tab.classify(lab, kitten, "cat, dog", scoring="softmax", model=model)).note == ""
+def test_what_independent_scores_are_worth_is_said(lab, kitten, model, said):
+    shown = last(tab.classify(lab, kitten, "cat, dog", scoring="independent", model=model)).shown
+    assert trust(said) in shown
+    assert ("%</span>" in shown) == (model == "embedded"), "percentages only where they were calibrated"
+    assert said not in last(tab.classify(lab, kitten, "cat, dog", scoring="softmax", model=model)).shown
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 """The handlers of the retrieval tab, without HTTP: searches, recall, and a gallery of a visitor's own."""
 
+import html
 import threading
 import zipfile
 from dataclasses import replace
@@ -15,7 +16,7 @@ from core.data.galleries import AddReport, Gallery
 from core.data.store import Store
 from core.errors import UserError
 from tabs import _galleries
-from tabs.retrieval import own_gallery, recall, searching
+from tabs.search import own_gallery, recall, searching
 from tests.tabs.conftest import last, photo
 
 EVIL = "<img src=http://evil.example/x> ![x](http://evil.example/y) `*"
@@ -45,8 +46,10 @@ def test_words_find_pictures(lab):
     assert len(given.found) == 5
     assert all(max(picture.size) <= _galleries.THUMBNAIL_SIDE for picture, _ in given.found)
     assert given.note == ""
-    assert given.plot.axes
-    assert given.chart.axes
+    assert "boat" in given.shown
+    assert given.shown.startswith('<p class="headline words">')
+    assert given.answer[0]["caption"] in html.unescape(given.shown)
+    assert given.why.count("<svg") == 2, "the similarities, and the map"
     assert "vectors.safetensors" in given.code, "253 pictures are not encoded again"
 
 
@@ -70,7 +73,9 @@ def test_a_ranking_is_ordered_anew(lab, mine):
     scores = [entry["score"] for entry in given.answer]
     assert sorted(scores, reverse=True) == scores
     assert {entry["id"] for entry in given.answer} == {item.id for item in mine.items}
-    assert given.plot.texts[0].get_text() == searching.MATCH
+    assert given.why.count("<svg") == 1
+    assert "probability that words and picture match" in given.why
+    assert given.code == gr.skip(), "what the page shows of the search stays"
 
 
 def test_recall_of_a_gallery(lab, mine):
