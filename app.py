@@ -30,7 +30,7 @@ from core.version import VERSION
 from tabs import all_tabs
 from tabs._lab import Lab
 from tabs._texts import texts
-from tabs._widgets import skipped_folders
+from tabs._widgets import history, skipped_folders
 from tabs.admin import page as _admin
 from web.admin_gate import ADMIN_PATH
 from web.admin_sessions import AdminSessions
@@ -62,6 +62,7 @@ def build(lab: Lab) -> gr.Blocks:
             for tab in all_tabs():
                 with gr.Tab(tab.title, id=tab.id, elem_id=f"tab-{tab.id}"):
                     tab.build(lab)
+        gr.HTML(history())
         gr.Markdown(f"VLM Lab {VERSION}. {lab.models.engine.device.why}", elem_classes="footnote")
         runs = f"Training runs: [{ADMIN_PATH}]({ADMIN_PATH}/)" if lab.admin_sessions else lab.settings.why_no_admin
         gr.Markdown(runs, elem_classes="footnote")

@@ -34,7 +34,14 @@ window.lab = (() => {
   const answered = (tab, link) => {
     const asked = pressed;
     pressed = false;
+    if (waiting?.tab === tab) {
+      const entry = waiting;
+      waiting = null;
+      putIn(entry);
+      return;
+    }
     if (asked) intoView(tab);
+    setTimeout(() => remember(tab, link), 200); // once the answer is drawn
     if (link === location.search || (named() || first()) !== tab) return; // another tab is open by now
     if (asked) history.pushState(null, "", link);
     else if (named()) history.replaceState(null, "", link);
@@ -55,11 +62,93 @@ window.lab = (() => {
       open();
     }
   });
+  // The last answers of this browser, the newest first. They stay in it: nothing of them is sent until one is opened again.
+  const KEY = "vlm-lab-history", MOST = 20, SIDE = 768;
+  const kept = () => {
+    try {
+      return JSON.parse(localStorage.getItem(KEY)) || [];
+    } catch {
+      return [];
+    }
+  };
+  const keep = (entries) => {
+    while (entries.length) {
+      try {
+        localStorage.setItem(KEY, JSON.stringify(entries));
+        return;
+      } catch {
+        entries.pop(); // the browser's place is full: the oldest goes
+      }
+    }
+    localStorage.removeItem(KEY);
+  };
+  const pictureOf = (tab, side) => {
+    const image = document.querySelector(`#tab-${tab} .inputs [data-testid="image"] img`);
+    if (!image?.naturalWidth) return "";
+    const scale = Math.min(1, side / Math.max(image.naturalWidth, image.naturalHeight));
+    const canvas = document.createElement("canvas");
+    canvas.width = Math.max(1, image.naturalWidth * scale);
+    canvas.height = Math.max(1, image.naturalHeight * scale);
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    return canvas.toDataURL("image/jpeg", 0.85);
+  };
+  const remember = (tab, link) => {
+    const answer = document.querySelector(`#result-${tab} .headline, #result-${tab} .legend`)?.textContent;
+    if (!answer) return;
+    const own = !new URLSearchParams(link).get("picture");
+    const entry = { tab, link, answer: answer.slice(0, 120), when: Date.now(), picture: pictureOf(tab, own ? SIDE : 96), own };
+    keep([entry, ...kept().filter((one) => one.link !== link || one.picture !== entry.picture)].slice(0, MOST));
+    list();
+  };
+  const list = () =>
+    found("#last-answers", (place) => {
+      const entries = kept();
+      place.hidden = !entries.length;
+      const row = (entry) => {
+        const button = document.createElement("button");
+        if (entry.picture) {
+          const image = new Image();
+          image.src = entry.picture;
+          image.alt = "";
+          button.append(image);
+        }
+        const when = new Date(entry.when).toLocaleString([], { dateStyle: "short", timeStyle: "short" });
+        button.append(`${document.querySelector(`#tab-${entry.tab}-button`)?.textContent}: ${entry.answer} · ${when}`);
+        button.addEventListener("click", () => again(entry));
+        const item = document.createElement("li");
+        item.append(button);
+        return item;
+      };
+      place.querySelector("ul").replaceChildren(...entries.map(row));
+      place.querySelector(".clear").onclick = () => {
+        localStorage.removeItem(KEY);
+        list();
+      };
+    });
+  let waiting = null; // a picture of the visitor's own, which goes in once the words are there
+  const again = (entry) => {
+    waiting = entry.own && entry.picture ? entry : null;
+    history.pushState(null, "", entry.link);
+    open();
+    scrollTo({ top: 0, behavior: still() ? "auto" : "smooth" });
+  };
+  const putIn = async (entry) => {
+    const file = new File([await (await fetch(entry.picture)).blob()], "picture.jpg", { type: "image/jpeg" });
+    const chosen = new DataTransfer();
+    chosen.items.add(file);
+    const panel = `#tab-${entry.tab} .inputs`;
+    found(`${panel} input[type=file]`, (input) => {
+      input.files = chosen.files;
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+      found(`${panel} [data-testid="image"] img`, () => setTimeout(() => document.querySelector(`${panel} button.primary`)?.click(), 300));
+    });
+  };
   const copyLink = async (link, [copied, withoutPicture]) => {
     await navigator.clipboard.writeText(new URL(link || location.search, location.href).href);
     return new URLSearchParams(link).get("picture") ? copied : withoutPicture;
   };
   document.documentElement.lang = "en";
   found('.lab-tabs [role="tab"]', open);
+  list();
   return { answered, copyLink };
 })();

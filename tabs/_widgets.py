@@ -87,3 +87,12 @@ def toolbar(link: gr.Textbox) -> dict[str, Any]:
         None, link, said, js=f"(link) => window.lab.copyLink(link, {json.dumps(words)})", api_visibility="private"
     )
     return {"notebook": notebook}
+
+
+def history() -> str:
+    """The place of this browser's last answers, which the page's script fills, as HTML."""
+    hint, title, clear = (html.escape(text) for text in (COMMON.history_hint, COMMON.history, COMMON.history_clear))
+    return (
+        f'<details id="last-answers" hidden><summary>{title}</summary><p>{hint}</p><ul></ul>'
+        f'<button class="clear">{clear}</button></details>'
+    )
