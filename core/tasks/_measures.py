@@ -53,11 +53,11 @@ class Asked:
 def similarity(models: Models, model: str, shown: Shown, on_step: OnStep | None, stop: Stop) -> Figures:
     """`presence.mAP` and `choice` (see core/tasks/_statistics.py) by nouns, and `t2i.R@1`, `t2i.R@5`, `i2t.R@1`, `i2t.R@5`
     between the pictures and their captions."""
-    total = 2 * len(shown.items)
-    pictures = shown.gallery.vectors(models, model, _from(on_step, 0, total), stop, shown.items)
-    halfway = _from(on_step, len(shown.items), total)
-    _, captions = shown.gallery.caption_vectors(models, model, halfway, stop, shown.items)
-    cosines = pictures @ label_vectors(models, model, shown.nouns, stop=stop).T
+    count, total = len(shown.items), 2 * len(shown.items) + len(shown.nouns)
+    steps = [_from(on_step, start, total) for start in (0, count, 2 * count)]
+    pictures = shown.gallery.vectors(models, model, steps[0], stop, shown.items)
+    _, captions = shown.gallery.caption_vectors(models, model, steps[1], stop, shown.items)
+    cosines = pictures @ label_vectors(models, model, shown.nouns, on_step=steps[2], stop=stop).T
     check_stop(stop)
     scale: Scale = models.detail(model, "scale")
     own = [[place] for place in range(len(shown.items))]

@@ -82,7 +82,7 @@ def measure(
         raise UserError(
             f"{model} was fitted on these pictures and would look better than it is. See the figures beside its answers."
         )
-    models.catalog.fetch(model, on_step)
+    models.catalog.fetch(model)  # before its weights are named: what is not here has no commit yet
     weights = identity(models, model)
     shown = _drawn(gallery, _unseen(models, model, gallery.items), most or KINDS[kind].most)
     figures = KINDS[kind].measure(models, model, shown, on_step, stop)
