@@ -49,6 +49,7 @@ SENTENCES: Mapping[str, str] = {
     "CIDEr guess": "No better than one sentence for all pictures. Against captions that people wrote: CIDEr {score} on {data} ({score_low} to {score_high}){one_for_all}.",
     "ECE": "Its percentages miss how often it is right by {value} of 100 on average, on {data}.",
     "right at": "Of answers given {span} %, {value} of 100 are right, on {data} ({low} to {high}).",
+    "there at": "Of labels given {span} %, {value} of 100 are in the picture, on {data} ({low} to {high}), where nearly every label asked about is absent.",
     "score": "{subject}: {score} on {data} ({score_low} to {score_high}){score_before}.",
 }
 CLAUSES: Mapping[str, str] = {
@@ -79,12 +80,12 @@ SUBJECTS: Mapping[str, tuple[str, str]] = {  # of a figure or of a whole part: w
     "segmentation.mIoU_large": ("", "mIoU"),
     "segmentation.absent_area": ("Of a picture without the thing", "area"),
     "segmentation.present_area": ("Of a picture that shows the thing", "area"),
-    "run.accuracy": ("What its training did not see", "right"),
-    "run.match accuracy": ("Whether a text fits, where its training saw neither", "right"),
-    "run.R@1": ("Searching with words that its training did not see, the right picture", "recall"),
-    "run.R@1 pictures to words": ("Searching with a picture that its training did not see, a right caption", "recall"),
+    "run.accuracy": ("What it was trained for", "right"),
+    "run.match accuracy": ("Whether a text fits the picture", "right"),
+    "run.R@1": ("Searching with words, the right picture", "recall"),
+    "run.R@1 pictures to words": ("Searching with a picture, a right caption", "recall"),
     "run.mean IoU": ("", "mIoU"),
-    "run.words in common": ("Words in common with a caption that its training did not see (F1)", "score"),
+    "run.words in common": ("Words in common with the given caption (F1)", "score"),
 }
 
 
@@ -110,7 +111,7 @@ def confidence_sentence(error: Known | None, near: Known | None) -> str:
 def _subject(figure: str) -> tuple[str, str]:
     name = figure.partition(".")[2]
     if name.startswith("right at"):
-        return "", "right at"
+        return "", "there at" if part(figure) == "presence" else "right at"
     if name in ("ECE", "CIDEr"):
         return "", name
     unworded = (name, "score")  # a figure that nobody wrote a sentence for

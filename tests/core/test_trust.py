@@ -48,6 +48,7 @@ def test_worse_than_a_guess():
         ("caption_magic.CIDEr", "CIDEr 0.69 on 80 COCO photographs (0.58 to 0.79)"),
         ("choice.ECE", "miss how often it is right by 69 of 100"),
         ("choice.right at 0.6-0.8", "Of answers given 60 to 80 %, 69 of 100 are right"),
+        ("presence.right at 0.6-0.8", "Of labels given 60 to 80 %, 69 of 100 are in the picture"),
         ("run.R@1 pictures to words", "a right caption is first 69 of 100 times"),
     ],
 )
