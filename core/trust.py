@@ -32,6 +32,7 @@ class Known:
 
 
 UNMEASURED = "Not measured here."
+OTHER_PICTURES = "The built-in model was fitted on the pictures that come with the lab, so its own figures are of other photographs: compare them with care."
 # {value}, {low}, {high} and {prior} are of 100; {score} and those with it are plain numbers of two decimals. {guess}, {before} and
 # {one_for_all} are the clauses below, or nothing.
 SENTENCES: Mapping[str, str] = {

@@ -14,6 +14,7 @@ from core.measured import Measured
 from core.models import trust
 from core.models.family import EMBEDDED
 from core.models.inference import Models
+from core.models.run_figures import AT_MOST, METRICS
 from core.models.trust import figure_of, identity, look_up, look_up_confidence
 from tests.conftest import snapshot
 from tests.core.models.local import lab
@@ -145,3 +146,12 @@ def test_a_damaged_run_has_no_figures(engine, run, file, text):
     if text is not None:
         (run / file).write_text(text)
     assert look_up(Models(engine, runs=run.parent), "mine", "t2i.R@1") is None
+
+
+def test_every_objective_s_metric_is_looked_up_by_its_name():
+    from core.training import OBJECTIVES, all_objectives
+    from core.training.objectives._captioning import MAX_MEASURED
+
+    all_objectives()
+    assert {objective.metric for objective in OBJECTIVES} <= set(METRICS.values())
+    assert AT_MOST["words in common"] == MAX_MEASURED
