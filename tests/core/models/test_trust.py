@@ -7,14 +7,12 @@ import json
 import pytest
 
 from core import figures
-from core.assets import ASSETS
 from core.errors import UserError
 from core.figures import Figures
 from core.measured import Measured
 from core.models import trust
 from core.models.family import EMBEDDED
 from core.models.inference import Models
-from core.models.run_figures import AT_MOST, METRICS
 from core.models.trust import figure_of, identity, look_up, look_up_confidence
 from tests.conftest import snapshot
 from tests.core.models.local import lab
@@ -41,9 +39,11 @@ def test_the_built_in_model_has_its_figures_beside_its_weights(models, monkeypat
 
 
 def test_shipped_files_hold_what_the_tables_say():
-    for folder in set(trust.SHIPPED.values()):
-        found = figures.read(folder / figures.FILE)
-        assert found, f"in {folder.relative_to(ASSETS)} there is none: run benchmarks/quality.py --write"
+    shipped = {folder: figures.read(folder / figures.FILE) for folder in set(trust.SHIPPED.values())}
+    assert shipped[trust.SHIPPED["t2i"]], "run benchmarks/quality.py --write"
+    for folder, found in shipped.items():
+        if found is None:
+            continue
         assert found.model == EMBEDDED
         assert {figures.part(name) for name in found.figures} <= {
             part for part, place in trust.SHIPPED.items() if place == folder
@@ -146,12 +146,3 @@ def test_a_damaged_run_has_no_figures(engine, run, file, text):
     if text is not None:
         (run / file).write_text(text)
     assert look_up(Models(engine, runs=run.parent), "mine", "t2i.R@1") is None
-
-
-def test_every_objective_s_metric_is_looked_up_by_its_name():
-    from core.training import OBJECTIVES, all_objectives
-    from core.training.objectives._captioning import MAX_MEASURED
-
-    all_objectives()
-    assert {objective.metric for objective in OBJECTIVES} <= set(METRICS.values())
-    assert AT_MOST["words in common"] == MAX_MEASURED
