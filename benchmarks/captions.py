@@ -14,17 +14,21 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from core.data import bank
 from core.engine import Engine
+from core.measured import Measured, measure
 from core.models.family import CAPTIONER, EMBEDDED
 from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import asif, magic
+from core.tasks._statistics import recall
 
 SEEDS = 3  # of methods that draw
 
@@ -40,6 +44,41 @@ def scores(captions: Sequence[str], references: Sequence[Sequence[str]]) -> dict
         cider, _ = Cider().compute_score(truth, found)
         bleu, _ = Bleu(4).compute_score(truth, found)
     return {"CIDEr": float(cider), "BLEU-4": float(bleu[3])}
+
+
+def figures(
+    models: Models, captions: Sequence[str], images: Sequence[Image], references: Sequence[Sequence[str]]
+) -> dict[str, Measured | float]:
+    """CIDEr, with document frequencies from these references, over pictures, and beside it as its prior what the best one caption
+    for all pictures gets; R@1 and R@5 of the picture by its caption, by the built-in model; and BLEU-4, which is one number for all
+    the captions together."""
+    pictures, texts = models.embed_images(EMBEDDED, images), models.embed_texts(EMBEDDED, captions)
+    own = [[place] for place in range(len(images))]
+    found = recall("", texts, pictures, own, (1, 5))
+    return {
+        "CIDEr": measure(cider(captions, references), range(len(captions)), one_for_all(tuple(map(tuple, references)))),
+        **{name.partition(".")[2]: value for name, value in found.items()},
+        "BLEU-4": scores(captions, references)["BLEU-4"],
+    }
+
+
+def cider(captions: Sequence[str], references: Sequence[Sequence[str]]) -> NDArray[np.floating]:
+    """[captions]: that of each with the references of its picture."""
+    from pycocoevalcap.cider.cider import Cider
+
+    truth = {i: [plain(text) for text in texts] for i, texts in enumerate(references)}
+    _, each = Cider().compute_score(truth, {i: [plain(text)] for i, text in enumerate(captions)})
+    return np.asarray(each)
+
+
+@lru_cache(maxsize=1)
+def one_for_all(references: tuple[tuple[str, ...], ...]) -> float:
+    """The CIDEr of the best single caption for all pictures, of the first reference of each: its own picture does not count."""
+    found = []
+    for own, texts in enumerate(references):
+        others = cider([texts[0]] * len(references), references)
+        found.append(np.delete(others, own).mean())
+    return float(max(found))
 
 
 def plain(text: str) -> str:

@@ -111,6 +111,12 @@ def _add_models(parser: argparse.ArgumentParser) -> None:
         default=8_000,
         help="weights kept loaded, in MB; the least recently used model goes first",
     )
+    group.add_argument(
+        "--figures",
+        type=Path,
+        metavar="FOLDER",
+        help="where figures measured of models here are kept: on a loopback host, or where there is an admin page, by default a folder of the user's cache, elsewhere in memory",
+    )
     group.add_argument("--cache-mb", type=int, default=512, help="embeddings kept in memory, in MB")
     group.add_argument(
         "--pixels-mb",

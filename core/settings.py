@@ -32,6 +32,7 @@ class Settings:
     galleries: str = ""  # where kept galleries live: a folder or an s3:// address; "" for nowhere
     pictures: str = ""  # the folder of their pictures; "" for a folder beside them
     runs: Path | None = None  # where training runs are kept; None for nowhere
+    figures: Path | None = None  # where what was measured of models here is kept; None for in memory
     memory_mb: int = 8_000  # budget of resident model weights
     cache_mb: int = 512  # budget of cached embeddings
     pixels_mb: int = 512  # pixels decoded at once
@@ -90,6 +91,8 @@ def _with_defaults(settings: Settings, folder: Path) -> Settings:
         settings = replace(settings, galleries=str(folder / "galleries"))
     if settings.runs is None and settings.admin_on:
         settings = replace(settings, runs=folder / "runs")
+    if settings.figures is None and (settings.on_loopback or settings.admin_on):
+        settings = replace(settings, figures=folder / "figures")
     if settings.galleries and not settings.pictures:
         local = "://" not in settings.galleries
         beside = Path(settings.galleries).expanduser() if local else folder

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 HAVE_A_MODEL = ("finished", "cancelled")  # the states of a run that kept what it trained
+TRAINED_HERE = "trained here"  # the licence and the note of a run's model
 ID_END = 8  # characters of a run's id by which runs of one name are told apart
 PICKLED = (".bin", ".pt", ".pth", ".ckpt")
 LOADED = (".safetensors", ".json", ".txt", ".model")  # weights, configuration and tokenizer
@@ -107,9 +108,9 @@ class RunModels:
         for run in self._offered:
             name = str(_read(run / "request.json").get("name") or run.name)
             name = f"{name} ({run.name[-ID_END:]})" if name in taken or name in found else name
-            spec = read_spec(run / "model", name, "trained here", self.families)
+            spec = read_spec(run / "model", name, TRAINED_HERE, self.families)
             if isinstance(spec, Spec):
-                found[name] = replace(spec, note="trained here")
+                found[name] = replace(spec, note=TRAINED_HERE)
             else:
                 log.warning("the model of the run %s is not offered: %s", run.name, spec)
         return found

@@ -18,6 +18,7 @@ from PIL.Image import Image
 
 from core.engine import Engine, Key, Load, OnStep
 from core.errors import UserError
+from core.figures import KeptFigures
 from core.images import pixel_key
 from core.models.abilities import AnchoredEncoder, CausalText, DualEncoder, ImageEncoder, Matcher
 from core.models.catalog import Catalog, unable
@@ -39,9 +40,12 @@ class Models:
     the model has not, and when memory runs out.
     """
 
-    def __init__(self, engine: Engine, folder: Path | None = None, runs: Path | None = None) -> None:
+    def __init__(
+        self, engine: Engine, folder: Path | None = None, runs: Path | None = None, figures: Path | None = None
+    ) -> None:
         self.engine = engine
         self.catalog = Catalog(folder, runs)
+        self.figures = KeptFigures(figures)  # what was measured of these models here
         self._details: dict[tuple[Key, str], Any] = {}  # small facts read from a loaded model, such as its scale
 
     def call(self, name: str, method: str, *args: Any) -> Any:

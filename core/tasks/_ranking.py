@@ -34,6 +34,34 @@ def top_k(gallery: Vectors, query: Vectors, k: int) -> tuple[list[int], list[flo
     return best.tolist(), scores[best].tolist()
 
 
+def ranks(
+    queries: Vectors,
+    gallery: Vectors,
+    right: Sequence[Sequence[int]],
+    on_step: OnStep | None = None,
+    stop: threading.Event | None = None,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """For each of queries [q, d] at which rank, from 1, the best of its right rows of `gallery` [n, d] comes; and which row
+    comes first. See `recall`."""
+    found, firsts = np.zeros(len(queries), np.int64), np.zeros(len(queries), np.int64)
+    rows = max(1, BLOCK_SCORES // max(1, len(gallery)))
+    places = np.arange(len(gallery))
+    for start in range(0, len(queries), rows):
+        if stop is not None and stop.is_set():
+            raise Stopped
+        scores = queries[start : start + rows] @ gallery.T
+        answers = [np.sort(np.asarray(own)) for own in right[start : start + rows]]
+        # The best of the right answers, and of equal ones the first.
+        place = np.array([own[row[own].argmax()] for row, own in zip(scores, answers, strict=True)])
+        best = scores[np.arange(len(scores)), place][:, None]
+        before = (scores > best).sum(1) + ((scores == best) & (places < place[:, None])).sum(1)
+        found[start : start + rows] = 1 + before
+        firsts[start : start + rows] = scores.argmax(1)
+        if on_step:
+            on_step(min(start + rows, len(queries)), len(queries))
+    return found, firsts
+
+
 def recall(
     queries: Vectors,
     gallery: Vectors,
@@ -52,26 +80,11 @@ def recall(
     Block by block of queries, so that memory is bounded and other threads run in between. Raises Stopped between blocks
     once `stop` is set.
     """
-    ranks, firsts = np.zeros(len(queries), np.int64), np.zeros(len(queries), np.int64)
-    rows = max(1, BLOCK_SCORES // max(1, len(gallery)))
-    places = np.arange(len(gallery))
-    for start in range(0, len(queries), rows):
-        if stop is not None and stop.is_set():
-            raise Stopped
-        scores = queries[start : start + rows] @ gallery.T
-        answers = [np.sort(np.asarray(own)) for own in right[start : start + rows]]
-        # The best of the right answers, and of equal ones the first.
-        place = np.array([own[row[own].argmax()] for row, own in zip(scores, answers, strict=True)])
-        best = scores[np.arange(len(scores)), place][:, None]
-        before = (scores > best).sum(1) + ((scores == best) & (places < place[:, None])).sum(1)
-        ranks[start : start + rows] = 1 + before
-        firsts[start : start + rows] = scores.argmax(1)
-        if on_step:
-            on_step(min(start + rows, len(queries)), len(queries))
-    worst = sorted(np.flatnonzero(ranks > 1).tolist(), key=lambda q: -ranks[q])[:failures]
+    rank, firsts = ranks(queries, gallery, right, on_step, stop)
+    worst = sorted(np.flatnonzero(rank > 1).tolist(), key=lambda q: -rank[q])[:failures]
     return Recall(
-        {k: float(np.mean(ranks <= k)) for k in at},
-        [Failure(query_names[q], gallery_names[right[q][0]], gallery_names[firsts[q]], int(ranks[q])) for q in worst]
+        {k: float(np.mean(rank <= k)) for k in at},
+        [Failure(query_names[q], gallery_names[right[q][0]], gallery_names[firsts[q]], int(rank[q])) for q in worst]
         if query_names
         else [],
     )

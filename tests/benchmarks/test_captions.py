@@ -5,7 +5,7 @@
 import pytest
 
 pytest.importorskip("pycocoevalcap")
-from benchmarks.captions import plain, scores
+from benchmarks.captions import cider, one_for_all, plain, scores
 
 REFERENCES = [
     ["A cat sits on a sofa.", "a cat on a red sofa", "A kitten lies on the couch"],
@@ -24,3 +24,11 @@ def test_right_captions_score_more_than_mixed_up_ones():
 
 def test_case_and_marks_do_not_count():
     assert plain("A Cat's  toy, (red)!") == "a cat's toy red"
+
+
+def test_cider_of_each_picture_and_of_one_caption_for_all():
+    captions = ["a cat on a sofa", "two boats on a lake", "a dog in the snow"]
+    each = cider(captions, REFERENCES)
+    assert each.mean() == pytest.approx(scores(captions, REFERENCES)["CIDEr"])
+    assert each[0] > 1 > each[2]
+    assert 0 <= one_for_all(tuple(map(tuple, REFERENCES))) < 0.5

@@ -53,6 +53,16 @@ def test_runs_are_kept_where_there_is_an_admin():
     assert started("--runs", "/here", "--host", "0.0.0.0") == Path("/here")
 
 
+def test_figures_measured_here_are_kept_where_strangers_do_not_fill_the_disk():
+    def started(*flags, **env):
+        return Settings.from_args(list(flags), env={"XDG_CACHE_HOME": "/cache", **env}).figures
+
+    assert started() == Path("/cache/vlm-lab/figures")
+    assert started("--host", "0.0.0.0") is None
+    assert started("--host", "0.0.0.0", VLM_LAB_ADMIN="secret") == Path("/cache/vlm-lab/figures")
+    assert started("--figures", "/here", "--host", "0.0.0.0") == Path("/here")
+
+
 @pytest.mark.parametrize(
     ("env", "home"),
     [

@@ -12,10 +12,12 @@ from safetensors.torch import load_file
 from core.assets import ASSETS
 from core.engine import Engine
 from core.models.inference import Models
+from core.models.run_figures import AT_MOST, METRICS, run_figures
 from core.settings import Settings
 from core.training import OBJECTIVES, all_objectives
 from core.training.data import scenes
 from core.training.objective import Config
+from core.training.objectives._captioning import MAX_MEASURED
 from core.training.request import Request, prepare
 from core.training.run_folder import FINISHED, RunFolder
 from core.training.trainer.run import execute
@@ -132,6 +134,7 @@ def test_it_is_measured_shown_and_kept(kind, models, encoded, examples, tmp_path
         results = objective.measure(learner, rows, shown)
         said = objective.predict(learner, first(rows, 3), shown[:3])
     assert objective.metric in results
+    assert objective.metric in METRICS.values(), "what a run measured is looked up by its name"
     assert all(isinstance(value, float) for value in results.values())
     assert len(said) == 3
     assert all(isinstance(text, str) for text in said)
@@ -159,3 +162,11 @@ def test_resumed_is_as_if_never_interrupted(name, examples, tmp_path):
     expected = load_file(whole.model / "model.safetensors")
     for name, value in load_file(cut.model / "model.safetensors").items():
         assert torch.equal(value, expected[name]), name
+    figure = next(figure for figure, metric in METRICS.items() if metric == kind.metric)
+    known = run_figures(whole.path, figure)
+    assert known.measured.low <= known.measured.value <= known.measured.high
+    assert (known.measured.n, known.before is None) == (len(whole.split(MANY, 0.2, 0).held_out), False)
+
+
+def test_a_run_s_figure_is_of_as_many_examples_as_were_measured():
+    assert AT_MOST["words in common"] == MAX_MEASURED
