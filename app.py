@@ -49,7 +49,7 @@ def open_lab(settings: Settings) -> Lab:
     )
     if settings.runs or settings.models:
         all_objectives()  # an objective's file may register the family that loads what it trained
-    models = Models(Engine(settings), settings.models, settings.runs)
+    models = Models(Engine(settings), settings.models, settings.runs, settings.figures)
     runs = Runs(settings.runs, settings.models, settings.device) if settings.runs and sessions else None
     return Lab(settings, models, bundled(), store, sessions, runs)
 

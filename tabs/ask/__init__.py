@@ -14,6 +14,7 @@ from tabs._jobs import SHORT, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
+from tabs._trust import measure_button
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
 from tabs.ask.handlers import HEADER, PUBLIC, Outputs, answer_question
 from web.inputs import PhotoInput
@@ -38,6 +39,7 @@ def build(lab: Lab) -> None:
             question = gr.Textbox(SAID.what_animal, label=SAID.question, info=SAID.question_hint, lines=1, max_lines=8)
             with gr.Accordion(COMMON.options, open=False):
                 model = model_picker(lab, vqa.TASK.needs)
+                measure_button(lab, model, "vqa")
             with gr.Row():
                 ask = gr.Button(SAID.run, variant="primary")
                 stop = gr.Button(COMMON.stop)

@@ -15,6 +15,7 @@ from core.data.export import csv_text
 from core.explain import attribution
 from core.explain.drawing import Drawing
 from core.models.family import EMBEDDED
+from core.models.trust import figure_of
 from core.tasks import vqa
 from tabs._downloads import write_file
 from tabs._jobs import downloaded
@@ -22,6 +23,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._shown import bars, drawings, trust
 from tabs._texts import texts
+from tabs._trust import line
 from tabs._values import lines, needed, rows
 from web.inputs import file_name
 
@@ -67,7 +69,9 @@ def answer_question(
     drawing, check = _attribution(lab, model, image, questions[0])
     yield only(
         Outputs,
-        shown=bars(list(found[0].confidences.items()), percent=False) + trust(found[0].hint),
+        shown=bars(list(found[0].confidences.items()), percent=False)
+        + line(lab, model, figure_of(questions[0]))
+        + trust(found[0].hint),
         note=lines(images.note(image)),
         answer=found[0].confidences,
         table=rows(HEADER, data),

@@ -30,6 +30,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._shown import bars, drawings, sentence
 from tabs._texts import texts
+from tabs._trust import line
 from tabs._values import needed, rows, whole
 from web.inputs import file_name
 
@@ -99,7 +100,7 @@ def caption_asif(
     yield only(
         Outputs,
         caption=found.caption,
-        shown=sentence(found.caption),
+        shown=sentence(found.caption) + line(lab, model, "caption_asif.CIDEr"),
         answer=_json(found),
         table=rows(HEADER, data),
         download=write_file("captions.csv", csv_text(HEADER, data)),

@@ -26,6 +26,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._shown import drawings, sentence
 from tabs._texts import texts
+from tabs._trust import line
 from tabs._values import lines, needed, rows, whole
 from web.inputs import file_name
 
@@ -101,7 +102,7 @@ def caption_magic(
     yield only(
         Outputs,
         caption=written.draft.text,
-        **_details(written),
+        **{**_details(written), "shown": sentence(written.draft.text) + _trust(lab, model, rule)},
         last=written,
         code=magic.program(lab.models, model, writer, file_name(image), rule),
         note=lines(images.note(image)),
@@ -124,6 +125,13 @@ def stopped(lab: Lab, last: Written | None) -> Outputs:
 def open_step(lab: Lab, last: Written | None, number: float) -> Any:
     """The drawing of one step, as HTML."""
     return drawings(_figure(last, int(number))) if last else gr.skip()
+
+
+def _trust(lab: Lab, model: str, rule: magic.Rule) -> str:
+    """Of the two rules that were measured."""
+    published = rule == magic.VARIANTS[magic.PUBLISHED]
+    measured = "caption_magic.CIDEr as published" if published else "caption_magic.CIDEr"
+    return line(lab, model, *([measured] if published or rule == DEFAULT else []))
 
 
 def settings(rule: magic.Rule) -> list[float]:

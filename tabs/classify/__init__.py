@@ -14,6 +14,7 @@ from tabs._jobs import LONG, SHORT, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
+from tabs._trust import measure_button
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
 from tabs.classify.handlers import (
     HEADER,
@@ -108,8 +109,14 @@ def _options(lab: Lab) -> tuple[gr.Textbox, gr.Radio, gr.Dropdown]:
         return (
             gr.Textbox(zero_shot.TEMPLATE, label=SAID.templates, info=SAID.templates_hint, lines=2),
             gr.Radio([(text, key) for key, text in zero_shot.SCORINGS.items()], value="softmax", label=SAID.scoring),
-            model_picker(lab, zero_shot.TASK.needs),
+            _model(lab),
         )
+
+
+def _model(lab: Lab) -> gr.Dropdown:
+    model = model_picker(lab, zero_shot.TASK.needs)
+    measure_button(lab, model, "similarity")
+    return model
 
 
 TAB = Tab("classify", SAID.title, 20, build)

@@ -26,6 +26,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._shown import bars, drawings, trust
 from tabs._texts import texts
+from tabs._trust import line
 from tabs._values import as_text, lines, needed, rows, titles
 from web.inputs import file_name
 
@@ -75,7 +76,7 @@ def classify(
     why = drawings(_anchors(lab, model, image, result, templates), scores.drawing(result))
     yield only(
         Outputs,
-        shown=bars(ranked[:BEST_SHOWN], result.calibrated) + trust(_trust(result)),
+        shown=bars(ranked[:BEST_SHOWN], result.calibrated) + _trust(lab, model, result),
         note=lines(*result.notes),
         answer=dict(zip(result.labels, result.scores[0], strict=True)),
         why=why,
@@ -110,7 +111,7 @@ def classify_many(
     notes = [f"{as_text(name)}: {note}" for name, note in zip(called, result.notes, strict=True) if note]
     yield only(
         Outputs,
-        shown=trust(SAID("matrix", number=len(called), labels=len(result.labels)), _trust(result)),
+        shown=trust(SAID("matrix", number=len(called), labels=len(result.labels)), _trust(lab, model, result)),
         note=lines(*notes),
         answer=None,
         why=drawings(matrix.drawing(result, called), matrix.drawing(result, called, before=True)),
@@ -124,17 +125,17 @@ def two_pets() -> tuple[list[str], str]:
     return [str(EXAMPLES_FOLDER / file) for file in TWO_PETS], PETS
 
 
-def _trust(result: Classification) -> str:
-    """What the scores are worth."""
+def _trust(lab: Lab, model: str, result: Classification) -> str:
+    """What the scores are worth, as HTML."""
     if result.own_labels:
-        return SAID.own_labels
+        return trust(SAID.own_labels)
     if result.scoring != "independent":
-        return ""
+        return line(lab, model, "choice.top1")
     if result.calibrated:
-        return SAID.independent_measured
+        return line(lab, model, "presence.ECE")
     if result.sigmoid:
-        return SAID.independent_never_measured
-    return SAID("independent_uncalibrated", neutral=zero_shot.NEUTRAL)
+        return trust(SAID.independent_never_measured)
+    return trust(SAID("independent_uncalibrated", neutral=zero_shot.NEUTRAL))
 
 
 def _details(result: Classification, called: Sequence[str]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tabs._jobs import SEARCH, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
+from tabs._trust import measure_button
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
 from tabs.search import own_gallery, recall
 from tabs.search.searching import HEADER, PUBLIC, Found, describe, rerank, search
@@ -100,7 +101,10 @@ def _options(lab: Lab) -> tuple[gr.Dropdown, gr.Slider, gr.Dropdown]:
             allow_custom_value=True,
             info=SAID.gallery_hint,
         )
-        return gallery, gr.Slider(1, MAX_RESULTS, 12, step=1, label=SAID.results), model_picker(lab, TASK.needs)
+        results = gr.Slider(1, MAX_RESULTS, 12, step=1, label=SAID.results)
+        model = model_picker(lab, TASK.needs)
+        measure_button(lab, model, "similarity")
+        return gallery, results, model
 
 
 TAB = Tab("search", SAID.title, 40, build)

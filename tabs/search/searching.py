@@ -27,6 +27,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._shown import drawings, sentence
 from tabs._texts import texts
+from tabs._trust import line
 from tabs._values import rows
 from web.inputs import file_name
 
@@ -78,7 +79,7 @@ def search(
     file = file_name(image) if image else ""
     yield only(
         Found,
-        shown=sentence(hits[0].caption or hits[0].id) if hits else "",
+        shown=(sentence(hits[0].caption or hits[0].id) if hits else "") + line(lab, model, "t2i.R@5"),
         found=_pictures(chosen, hits),
         **_ranking(hits),
         why=drawings(ranking.drawing(hits), _map(lab, model, chosen, vector, hits)),
@@ -142,7 +143,7 @@ def describe(
     )
     yield only(
         Found,
-        shown=sentence(hits[0].caption) if hits else "",
+        shown=(sentence(hits[0].caption) if hits else "") + line(lab, model, "i2t.R@5"),
         found=[],
         **_ranking(hits),
         why=drawings(ranking.drawing(hits), _map(lab, model, chosen, vector, hits)),

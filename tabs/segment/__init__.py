@@ -15,6 +15,7 @@ from tabs._jobs import SHORT, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
+from tabs._trust import measure_button
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
 from tabs.segment import handlers
 from tabs.segment.handlers import Outputs
@@ -46,6 +47,7 @@ def build(lab: Lab) -> None:
             with gr.Accordion(COMMON.options, open=False):
                 mode = gr.Radio(MODES, value=True, label=SAID.masks)
                 model = model_picker(lab, TASK.needs)
+                measure_button(lab, model, "segmentation")
             with gr.Row():
                 run = gr.Button(SAID.run, variant="primary")
                 stop = gr.Button(COMMON.stop)
