@@ -22,6 +22,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._shown import drawings
 from tabs._texts import texts
+from tabs._trust import line
 from tabs._values import needed
 from tabs.segment.painting import paint
 from web.inputs import file_name
@@ -56,6 +57,7 @@ class Last:
     picture: PIL.Image.Image
     result: Segmentation
     name: str
+    trust: str = ""  # as HTML
     clicked: str = ""
     points: tuple[tuple[float, float, bool], ...] = ()
 
@@ -81,7 +83,8 @@ def segment(
     progress(0.1, desc=SAID.encoding)
     result = segmentation.segment(lab.models, model, image, names)
     program = segmentation.program(lab.models, model, file_name(image), names)
-    yield _answer(image, result, threshold, exclusive, program)
+    trust = line(lab, model, "segmentation.mIoU", "segmentation.absent_area")
+    yield _answer(image, result, threshold, exclusive, program, trust)
 
 
 def segment_like(
@@ -99,7 +102,7 @@ def segment_like(
     yield from downloaded(lab, model, progress, _noted)
     progress(0.1, desc=SAID.encoding_both)
     result = segmentation.segment_like(lab.models, model, image, example, corners)
-    yield _answer(image, result, threshold, exclusive, "")
+    yield _answer(image, result, threshold, exclusive, "", line(lab, model))
 
 
 def click(
@@ -143,10 +146,12 @@ def redraw(lab: Lab, last: Last | None, threshold: float, exclusive: bool) -> Ou
     return only(Outputs, **_painted(last, threshold, exclusive)) if last else only(Outputs)
 
 
-def _answer(image: PIL.Image.Image, result: Segmentation, threshold: float, exclusive: bool, program: str) -> Outputs:
+def _answer(
+    image: PIL.Image.Image, result: Segmentation, threshold: float, exclusive: bool, program: str, trust: str
+) -> Outputs:
     picture = image.resize(drawing.shown_size(image), PIL.Image.Resampling.LANCZOS)
     picture.info["original size"] = result.size
-    last = Last(picture, result, file_name(image))
+    last = Last(picture, result, file_name(image), trust)
     return only(
         Outputs,
         **_painted(last, threshold, exclusive),
@@ -182,4 +187,5 @@ def _refined(
 
 
 def _painted(last: Last, threshold: float, exclusive: bool) -> dict[str, Any]:
-    return paint(last.picture, last.result, last.name, threshold, bool(exclusive))
+    painted = paint(last.picture, last.result, last.name, threshold, bool(exclusive))
+    return {**painted, "shown": painted["shown"] + last.trust}
