@@ -65,7 +65,8 @@ def _most(whole: float, ninths: Sequence[float]) -> str:
     lowest = int(np.argmin(ninths))
     if ninths[lowest] >= whole:
         return f"Hiding no ninth of the picture lowers the score of {whole:.2f}."
-    places = f"{whole:.2f} to {ninths[lowest]:.2f}" if whole >= 0.1 else f"{whole:.3f} to {ninths[lowest]:.3f}"
+    digits = 2 if whole - ninths[lowest] >= 0.05 else 3
+    places = f"{whole:.{digits}f} to {ninths[lowest]:.{digits}f}"
     return f"Of nine parts, hiding the {NINTHS[lowest]} lowers the score most: from {places}."
 
 

@@ -10,6 +10,7 @@ A sliding square (Zeiler and Fergus, arXiv 1311.2901, section 4.2) or the random
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,7 @@ OnMap = Callable[[Map, int], None]  # (the map so far, of how many masks)
 
 METHODS = {"square": "a sliding square", "rise": "RISE: random masks"}
 SIDE = 48  # rows and columns of masks and maps; each covers the whole picture whatever its shape
-GRIDS = (7, 11)  # positions of the square in a row: first coarse, then fine
+GRIDS = (5, 9)  # positions of the square in a row: first coarse, then fine
 SLOW_GRIDS = (5,)  # for models that encode a picture anew in tenths of a second, such as the built-in one for questions
 MASKS, SLOW_MASKS = 160, 32  # of RISE
 CELLS, KEPT = 7, 0.5  # RISE: cells of a mask in a row, and how likely each is kept
@@ -37,7 +38,8 @@ STEPS, SLOW_STEPS = 16, 6  # of the deletion and the insertion curve
 PATCHES = 8  # in a row, that are deleted and inserted
 SEEDS = (0, 1, 2)  # of the random orders
 SHORTER_SIDE = 512  # pixels of the pictures that are asked about: no model here reads more
-AT_ONCE = 8  # pictures in memory
+AT_ONCE = 16  # pictures in memory, at most: fewer where they take longer than ASK_S
+ASK_S = 0.5  # between two steps that are told of
 
 
 def occlude(
@@ -57,7 +59,7 @@ def occlude(
     Ten pictures, whole and without each ninth, make the first map; `on_map` gets it, then one after each of `grids` or, by
     RISE, after each doubling up to `masks`. In "square" maps a place has the mean fall of the score over all squares that
     hide it; in "rise" maps the mean score where it is kept, above the mean of all masks. Raises UserError for settings that
-    are none, Stopped between AT_ONCE pictures once `stop` is set, and what `score` raises."""
+    are none, Stopped between some pictures once `stop` is set, and what `score` raises."""
     rounds = _rounds(method, grids, masks)
     count = 9 + sum(map(len, rounds))
     ask = _Asked(score, _working_copy(image), fill, 1 + count + _judging(steps, fill), on_step, stop)
@@ -108,7 +110,7 @@ def random_masks(count: int, seed: int = 0) -> Map:
 
 @dataclass
 class _Asked:
-    """Scores of the picture with parts hidden, AT_ONCE at a time."""
+    """Scores of the picture with parts hidden, as many at a time as take ASK_S, the first one alone."""
 
     score: Score
     image: Image
@@ -117,6 +119,7 @@ class _Asked:
     on_step: OnStep | None
     stop: threading.Event | None
     done: int = 0
+    size: int = 1
 
     def __post_init__(self) -> None:
         self.unders = {fill: filled(self.image, fill) for fill in {self.fill, "blur"}}
@@ -124,10 +127,13 @@ class _Asked:
     def __call__(self, kept: Map, fill: str | None = None) -> NDArray[np.float64]:
         """[n], of masks [n, h, w], 1 where the picture is kept."""
         under, scores = self.unders[fill or self.fill], list[float]()
-        for start in range(0, len(kept), AT_ONCE):
+        while len(scores) < len(kept):
             check_stop(self.stop)
-            part = [keep(self.image, under, mask) for mask in kept[start : start + AT_ONCE]]
+            part = [keep(self.image, under, mask) for mask in kept[len(scores) :][: self.size]]
+            began = time.perf_counter()
             scores += self.score(part)
+            fitting = int(len(part) * ASK_S / max(time.perf_counter() - began, 1e-6))
+            self.size = max(1, min(fitting, 2 * self.size, AT_ONCE))
             self.done += len(part)
             if self.on_step:
                 self.on_step(self.done, self.total)
@@ -208,11 +214,13 @@ def _judged(ask: _Asked, map_: Map, steps: int, whole: float) -> Judged:
 
 
 def _stages(order: NDArray[np.intp], steps: int, delete: bool) -> Map:
-    """[steps - 1, PATCHES, PATCHES], 1 where the picture is kept: ever more patches gone, or there, first to last."""
+    """[steps - 1, SIDE, SIDE], 1 where the picture is kept: ever more patches gone, or there, first to last. As fine as the
+    other masks: enlarged from PATCHES, a patch would fade into its neighbours and never be gone."""
     stages = np.full((steps - 1, PATCHES**2), float(delete))
     for number, stage in enumerate(stages, 1):
         stage[order[: round(PATCHES**2 * number / steps)]] = 1 - float(delete)
-    return stages.reshape(-1, PATCHES, PATCHES)
+    patch = np.ones((1, SIDE // PATCHES, SIDE // PATCHES))
+    return np.kron(stages.reshape(-1, PATCHES, PATCHES), patch)
 
 
 def _area(curve: list[float], nothing: float, whole: float) -> float:

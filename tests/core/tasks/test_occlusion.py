@@ -113,7 +113,7 @@ def test_it_stops_between_pictures(picture):
     stop, steps = threading.Event(), []
     with pytest.raises(Stopped):
         occlude(corner, picture, on_step=lambda *step: (steps.append(step), stop.set()), stop=stop)
-    assert steps == [(8, steps[0][1])]
+    assert steps == [(1, steps[0][1])]
 
 
 @pytest.mark.parametrize(
@@ -140,3 +140,29 @@ def test_large_pictures_are_asked_about_small(picture):
 
     judge(score, picture.resize((1536, 1024)), np.ones((3, 5)), steps=2)
     assert sizes == {(768, 512)}
+
+
+def test_a_slow_model_is_asked_about_few_pictures_at_a_time(picture, monkeypatch):
+    now, sizes = [0.0], []
+    monkeypatch.setattr(occlusion.time, "perf_counter", lambda: now[0])
+
+    def score(images):
+        sizes.append(len(images))
+        now[0] += 0.2 * len(images) if len(sizes) < 9 else 0.001
+        return corner(images)
+
+    judge(score, picture, np.ones((3, 5)), steps=8)
+    assert sizes[0] == 1
+    assert max(sizes[1:9]) == 2
+    assert max(sizes) == 7, "the stages of one curve"
+
+
+def test_a_patch_that_is_deleted_is_gone():
+    """None fades into its neighbours, or a random order would leave half of everything to be seen."""
+    order = np.random.default_rng(0).permutation(64)
+    stages = occlusion._stages(order, 4, True)
+    assert stages.shape == (3, 48, 48)
+    assert np.isin(stages, (0, 1)).all()
+    assert stages.mean((1, 2)) == pytest.approx([0.75, 0.5, 0.25])
+    assert (np.diff(stages, axis=0) <= 0).all(), "what is gone stays gone"
+    np.testing.assert_array_equal(occlusion._stages(order, 4, False), 1 - stages)
