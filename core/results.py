@@ -171,3 +171,60 @@ class AsifCaption:
     @property
     def evidence(self) -> list[Anchor]:
         return contributions(self.picture, self.words, self.names, top=None)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A map of importance, and how well its order holds (Petsiuk et al., arXiv 1806.07421, section 3.3).
+
+    `map` [h, w] covers the whole picture; what is higher matters more. `deletion_curve` are the scores as ever more of the
+    picture is hidden, the most important cells first, evenly from nothing to everything; `insertion_curve` those as they come
+    back into a blurred copy. The random curves are the same in a random order, the mean of several. `deletion` and
+    `insertion` are the areas under the curves, where 0 is the score of nothing left and 1 that of the whole picture: a
+    good map has a low deletion and a high insertion. NaN where the whole picture scores no higher than nothing."""
+
+    map: NDArray[np.floating] = field(repr=False)
+    deletion: float
+    insertion: float
+    random_deletion: float
+    random_insertion: float
+    deletion_curve: list[float] = field(repr=False)
+    insertion_curve: list[float] = field(repr=False)
+    random_deletion_curve: list[float] = field(repr=False)
+    random_insertion_curve: list[float] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Occlusion(Judged):
+    """A map by hiding parts of the picture, in units of the score, signed. `masks` is how many pictures with something hidden
+    it was made of, `whole` the score of the picture as it is, `ninths` the scores with each ninth of it hidden, row by row."""
+
+    masks: int
+    method: str
+    whole: float
+    ninths: list[float]
+
+
+class Difference(NamedTuple):
+    """One line of a Change."""
+
+    name: str
+    before: float
+    after: float
+    difference: float
+
+
+@dataclass(frozen=True)
+class Change:
+    """The same question asked twice, the second time with something hidden: scores by name. A name that only one of the two
+    has counts 0 in the other."""
+
+    before: dict[str, float]
+    after: dict[str, float]
+
+    @property
+    def rows(self) -> list[Difference]:
+        """All names, the largest difference first, whatever its sign."""
+        names = dict.fromkeys([*self.before, *self.after])
+        pairs = [(name, self.before.get(name, 0.0), self.after.get(name, 0.0)) for name in names]
+        return sorted((Difference(*pair, pair[2] - pair[1]) for pair in pairs), key=lambda row: -abs(row.difference))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""MaGiC as a short program on `transformers`."""
+"""MaGiC as a short program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def program(models: Models, scorer: str, writer: str, file: str, rule: magic.Rule) -> str:
-    """The shortest program on `transformers` that writes the same tokens, as text, ready to run as its heading says; ""
+    """The shortest program that writes the same tokens, as text, ready to run as its heading says; ""
     where there is none."""
     embeds = EMBEDDED_SIMILAR if scorer == EMBEDDED else ""
     if models.catalog.spec(scorer).family == "clip":

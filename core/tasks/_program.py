@@ -27,7 +27,22 @@ def headed(program: str, files: Sequence[str] = ()) -> str:
     """The program under a comment that says from which folder it runs, and which of a visitor's files must be there."""
     own = [repr(file) for file in files if shown_path(file) == file]
     together = f", with {', '.join(own)} in it" if own else ""
-    if "from core" in program or "assets/" in program:
+    if needs_lab(program):
         return f"# Run this from the lab's folder, the one with app.py{together}.\n{program}"
     place = f"the folder of {', '.join(own)}" if own else "any folder"
     return f"# Run this in {place}. It needs the packages torch, transformers and pillow.\n{program}"
+
+
+def without_heading(program: str) -> str:
+    """The program without the comment that `headed` puts above it."""
+    return program.partition("\n")[2] if program.startswith("# Run this ") else program
+
+
+def needs_lab(program: str) -> bool:
+    """Whether it uses the lab's own code or files, so that published packages alone do not run it."""
+    return "from core" in program or "assets/" in program
+
+
+def runs_with(program: str) -> str:
+    """What a page says that a program runs with, after "The same answer": true of every model."""
+    return "with the lab's own code" if "from core" in program else "with transformers"

@@ -167,13 +167,10 @@ PROGRAM = """\
 import torch
 from PIL import Image, ImageOps
 
-from core.data import bank
 from core.assets import EMBEDDED_FOLDER
+from core.data import bank
 from core.models.embedded.pair import EmbeddedPair  # EfficientNet-Lite0 and MiniLM, with 1000 anchors
 from core.tasks._consensus import agreement
-from core.tasks._program import headed, image_line
-from core.tasks._sharpening import Sharpening
-from core.tasks._sources import required
 
 k, p = {k}, {p}
 {image}

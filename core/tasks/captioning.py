@@ -109,7 +109,7 @@ def attribution(models: Models, image: Image, found: Sequence[Captioned]) -> Att
 
 
 def program(models: Models, name: str, file: str) -> str:
-    """The shortest program on `transformers` that gives the same captions, as text, ready to run as its heading says."""
+    """The shortest program that gives the same captions, as text, ready to run as its heading says."""
     adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Captioner)
     text = f"""\

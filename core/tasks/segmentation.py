@@ -160,7 +160,7 @@ def parse_box(text: str) -> list[float] | None:
 
 
 def program(models: Models, name: str, file: str, prompts: Sequence[str]) -> str:
-    """The shortest program on `transformers` that gives the same maps and coverages, as text, ready to run as its heading
+    """The shortest program that gives the same maps and coverages, as text, ready to run as its heading
     says."""
     adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Segmenter)

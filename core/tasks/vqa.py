@@ -77,7 +77,7 @@ def hint(name: str, question: str) -> str:
 
 
 def program(models: Models, name: str, file: str, question: str) -> str:
-    """The shortest program on `transformers` that gives the same answers, as text, ready to run as its heading says."""
+    """The shortest program that gives the same answers, as text, ready to run as its heading says."""
     adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Answerer)
     text = f"""\

@@ -156,7 +156,7 @@ def label_vectors(
 def program(
     models: Models, name: str, files: Sequence[str], labels: Sequence[str], templates: Sequence[str], scoring: str
 ) -> str:
-    """The shortest program on `transformers` that gives the same scores, as text, ready to run as its heading says."""
+    """The shortest program that gives the same scores, as text, ready to run as its heading says."""
     adapter = models.catalog.adapter(name)
     if issubclass(adapter, Classifier):
         return _own_program(adapter.classify_program(str(models.catalog.spec(name).path)), files)
