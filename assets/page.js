@@ -150,5 +150,12 @@ window.lab = (() => {
   document.documentElement.lang = "en";
   found('.lab-tabs [role="tab"]', open);
   list();
-  return { answered, copyLink };
+  const download = (file, name) => {
+    if (!file?.url) return;
+    const link = document.createElement("a");
+    link.href = file.url;
+    link.download = name;
+    link.click();
+  };
+  return { answered, copyLink, download };
 })();

@@ -8,9 +8,11 @@ import html
 from collections.abc import Sequence
 
 from core.explain.drawing import Drawing
+from core.results import Change
 from tabs._texts import texts
 
 COMMON = texts("common")
+ROWS_SHOWN = 10
 
 
 def bars(rows: Sequence[tuple[str, float]], percent: bool, headline: str = "") -> str:
@@ -41,12 +43,30 @@ def trust(*said: str) -> str:
     return "".join(f'<p class="trust">{html.escape(words)}</p>' for words in said if words)
 
 
-def drawings(*drawn: Drawing | None) -> str:
+def drawings(*drawn: Drawing | None, heading: str = COMMON.why) -> str:
     """Under one heading, each with its finding in words; nothing where there is none."""
     figures = "".join(
         f"<figure>{one.svg()}<figcaption>{html.escape(one.finding)}</figcaption></figure>" for one in drawn if one
     )
-    return f'<h3>{COMMON.why}</h3><div class="why">{figures}</div>' if figures else ""
+    title = f"<h3>{html.escape(heading)}</h3>" if heading else ""
+    return f'{title}<div class="why">{figures}</div>' if figures else ""
+
+
+def changes(change: Change, before: str, after: str) -> str:
+    """Two columns of scores on one axis, with what changed most first, as HTML; `before` and `after` name them."""
+    rows = change.rows[:ROWS_SHOWN]
+    top = max((abs(value) for row in rows for value in row[1:3]), default=0.0) or 1.0
+    body = "".join(
+        f"<tr><th scope='row'>{html.escape(row.name)}</th>{_cell(row.before, top)}{_cell(row.after, top)}"
+        f"<td class='value'>{row.difference:+.3f}</td></tr>"
+        for row in rows
+    )
+    head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in ("", before, after, COMMON.difference))
+    return f'<table class="change"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def _cell(value: float, top: float) -> str:
+    return f'<td><span class="bar" style="--share: {abs(value) / top:.4f}"></span>{value:.3f}</td>'
 
 
 def error(message: str) -> str:

@@ -9,11 +9,16 @@ import json
 from typing import Any
 
 import gradio as gr
+import PIL.Image
 
 from core.models.abilities import Model
-from tabs._lab import Lab
+from core.tasks._program import shown_path
+from core.tasks.notebook import notebook
+from tabs._downloads import write_file
+from tabs._lab import Lab, bind
+from tabs._shown import error
 from tabs._texts import texts
-from web.inputs import AnyDropdown
+from web.inputs import AnyDropdown, file_name
 
 COMMON = texts("common")
 
@@ -76,17 +81,27 @@ def result_head() -> dict[str, Any]:
     }
 
 
-def toolbar(link: gr.Textbox) -> dict[str, Any]:
-    """What can be done with an answer, by the names of the outputs: copying its address, taking home a notebook."""
+def toolbar(lab: Lab, tab: str, link: gr.Textbox, image: gr.Image, code: gr.Code) -> None:
+    """What can be done with an answer: copying its address, taking it home as a notebook with the picture in it."""
     with gr.Row(elem_classes="toolbar"):
         copy = gr.Button(COMMON.copy_link, size="sm")
-        notebook = gr.DownloadButton(COMMON.notebook, size="sm")
+        notebook = gr.Button(COMMON.notebook, size="sm")
     said = gr.HTML(elem_classes="said")
+    file = gr.DownloadButton(visible="hidden", elem_id=f"notebook-{tab}")
+    made = notebook.click(bind(lab, notebook_file), [image, code], [file, said], api_visibility="private")
+    made.success(None, file, None, js=f"(file) => window.lab.download(file, '{tab}.ipynb')", api_visibility="private")
     words = [COMMON.copied, COMMON.copied_own_picture]
     copy.click(
         None, link, said, js=f"(link) => window.lab.copyLink(link, {json.dumps(words)})", api_visibility="private"
     )
-    return {"notebook": notebook}
+
+
+def notebook_file(lab: Lab, image: PIL.Image.Image | None, code: str) -> tuple[str | None, str]:
+    """(the notebook's path, what went wrong as HTML). Made when it is asked for: it holds the whole picture."""
+    if not code:
+        return None, error(COMMON.no_program)
+    named = {file_name(image): image} if image is not None and repr(shown_path(file_name(image))) in code else {}
+    return write_file("answer.ipynb", notebook(code, "VLM Lab", pictures=named)), ""
 
 
 def history() -> str:

@@ -7,15 +7,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL.Image import Image
 
-from core.explain._style import BLACK, BLUE, VERMILION, new_figure
+from core.explain._style import BLUE, INK, LINE, VERMILION, WIDTH, add_axes, new_figure, write
+from core.explain._tiles import height_over_width, overlaid
 from core.explain.drawing import Drawing
 from core.results import Judged, Occlusion
 
-WIDTH = 4.8  # inches
+LEFT, TALL, FOOT, MOST = 0.68, 1.5, 0.3, 1.2  # inches of a panel; the map's height over its width at most
 NINTHS = (
     "upper left", "upper middle", "upper right", "middle left", "middle", "middle right",
     "lower left", "lower middle", "lower right",
@@ -24,32 +25,32 @@ NINTHS = (
 
 def drawing(image: Image, found: Judged) -> Drawing:
     """The map over the picture; below, the deletion and the insertion curve, each with that of a random order, dashed."""
-    aspect = min(max(image.height / image.width, 0.4), 1.5)
-    figure = new_figure(WIDTH, WIDTH * aspect + 4.2)
-    axes = figure.subplots(3, 1, height_ratios=(WIDTH * aspect, 2.1, 2.1))
-    _draw_map(axes[0], image, found.map, aspect)
-    for panel, curve, chance, colour, title in (
-        (axes[1], found.deletion_curve, found.random_deletion_curve, VERMILION, "deletion"),
-        (axes[2], found.insertion_curve, found.random_insertion_curve, BLUE, "insertion"),
+    tall = WIDTH * min(height_over_width(image), MOST)
+    head = LINE + 0.1
+    figure = new_figure(tall + 0.1 + 2 * (head + TALL + FOOT) + 2 * LINE + 0.2)
+    _draw_map(figure, image, found.map)
+    top = tall + 0.1
+    for curve, chance, colour, title in (
+        (found.deletion_curve, found.random_deletion_curve, VERMILION, "score as parts are hidden"),
+        (found.insertion_curve, found.random_insertion_curve, BLUE, "score as parts come back"),
     ):
+        write(figure, 0.04, top, title, bold=True)
+        axes = add_axes(figure, LEFT, top + head, WIDTH - LEFT - 0.15, TALL)
         shares = np.linspace(0, 1, len(curve))
-        panel.plot(shares, curve, color=colour, label="in the map's order")
-        panel.plot(shares, chance, "--", color=BLACK, label="random order")
-        panel.set_title(title, fontsize=12, loc="left")
-        panel.tick_params(labelsize=12)
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(fontsize=12, frameon=False)
-    axes[1].sharex(axes[2])
-    axes[1].tick_params(labelbottom=False)
-    axes[2].set_xlabel("share hidden, or brought back", fontsize=12)
+        axes.plot(shares, curve, color=colour, linewidth=2, label="in the map's order")
+        axes.plot(shares, chance, "--", color=INK, label="in random order")
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.locator_params(nbins=5)
+        top += head + TALL + FOOT
+    axes.set_xlabel("share hidden, or brought back")
+    figure.legend(*axes.get_legend_handles_labels(), loc="lower left", ncols=2, frameon=False, borderaxespad=0.2)
     return Drawing(figure, finding(found))
 
 
 def partial(image: Image, map_: NDArray[np.floating], masks: int) -> Drawing:
     """A map that is still being made, of so many masks."""
-    aspect = min(max(image.height / image.width, 0.4), 1.5)
-    figure = new_figure(WIDTH, WIDTH * aspect)
-    _draw_map(figure.subplots(), image, map_, aspect)
+    figure = new_figure(WIDTH * min(height_over_width(image), MOST))
+    _draw_map(figure, image, map_)
     rows, columns = (np.array_split(np.arange(n), 3) for n in map_.shape)
     means = [float(map_[np.ix_(row, column)].mean()) for row in rows for column in columns]
     return Drawing(figure, f"So far, of {masks} masks: what counts most is the {NINTHS[int(np.argmax(means))]}.")
@@ -83,13 +84,9 @@ def _judgement(found: Judged) -> str:
     return f"{figures} By {'one of them' if any(better) else 'both'}, the map orders the parts no better than chance."
 
 
-def _draw_map(axes: Axes, image: Image, map_: NDArray[np.floating], aspect: float) -> None:
+def _draw_map(figure: Figure, image: Image, map_: NDArray[np.floating]) -> None:
     """From its lowest to its highest value."""
-    small = image.convert("L")
-    small.thumbnail((480, 480))
-    low, high = float(map_.min()), float(map_.max())
-    axes.imshow(small, cmap="gray", extent=(0, 1, 0, 1), aspect="auto")
-    stretched = (map_ - low) / max(high - low, 1e-12)
-    axes.imshow(stretched, cmap="inferno", alpha=0.6, extent=(0, 1, 0, 1), aspect="auto", interpolation="bilinear")
+    aspect = min(height_over_width(image), MOST)
+    axes = add_axes(figure, 0.01, 0, WIDTH - 0.02, WIDTH * aspect)
+    axes.imshow(np.asarray(overlaid(image, np.asarray(map_, np.float32), aspect)), aspect="auto")
     axes.axis("off")
-    axes.set_box_aspect(aspect)

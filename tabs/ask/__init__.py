@@ -9,13 +9,16 @@ from typing import Any
 import gradio as gr
 
 from core.tasks import vqa
+from tabs._compare import Comparison, compare_with
 from tabs._events import endpoint, in_panel
 from tabs._jobs import SHORT, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs._trust import measure_button
+from tabs._what_if import what_if
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
+from tabs.ask import asking
 from tabs.ask.handlers import HEADER, PUBLIC, Outputs, answer_question
 from web.inputs import PhotoInput
 
@@ -47,20 +50,27 @@ def build(lab: Lab) -> None:
         with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-ask"):
             head = result_head()
             with gr.Column(visible=False) as details:
-                tools = toolbar(head["link"])
+                tools = gr.Column()
                 why = gr.HTML(label="why")
                 with gr.Accordion(COMMON.table, open=False):
                     table = gr.Dataframe(label=SAID.all_answers, headers=HEADER, interactive=False, wrap=True)
                     download = gr.DownloadButton(COMMON.csv, size="sm")
                 code = code_panel(SAID.code)
-    outputs = Outputs(**head, **tools, details=details, why=why, table=table, download=download, code=code)
+                with tools:
+                    toolbar(lab, "ask", head["link"], image, code)
+                more = gr.Column()
+    outputs = Outputs(**head, details=details, why=why, table=table, download=download, code=code)
     how_it_works(SAID.how)
 
+    with more:
+        what_if(lab, image, asking.question([question, model]))
+        compare_with(lab, Comparison(answer_question, [image, question, model], 2, vqa.TASK.needs, dict))
+
     form = Form("ask", image, source, {"question": question, "model": model}, EXAMPLES)
-    asking: dict[str, Any] = {"inputs": [image, question, model], "outputs": list(outputs)}
-    endpoint(lab, answer_question, asking["inputs"], outputs, PUBLIC, "answer", **SHORT)
+    event: dict[str, Any] = {"inputs": [image, question, model], "outputs": list(outputs)}
+    endpoint(lab, answer_question, event["inputs"], outputs, PUBLIC, "answer", **SHORT)
     shown: dict[str, Any] = {"api_visibility": "private", "show_progress_on": outputs.shown}
-    answer: dict[str, Any] = {"fn": bind(lab, in_panel(answer_question, Outputs)), **asking, **shown, **SHORT}
+    answer: dict[str, Any] = {"fn": bind(lab, in_panel(answer_question, Outputs)), **event, **shown, **SHORT}
     with strip:
         thumbnails = example_strip(form)
     opened = [filled.then(**answer) for filled in openings(lab, form, thumbnails)]

@@ -30,7 +30,7 @@ from web.inputs import file_name
 SAID = texts("ask")
 HEADER = ["question", "answer", "confidence"]
 ALIKE = 0.5  # correlation from which the map of shuffled weights is too much like the model's own
-PUBLIC = ("answer", "note", "table", "download", "code", "notebook")  # what programs get
+PUBLIC = ("answer", "note", "table", "download", "code")  # what programs get
 
 
 class Outputs(NamedTuple):
@@ -41,7 +41,6 @@ class Outputs(NamedTuple):
     download: Any
     why: Any
     code: Any
-    notebook: Any
     details: Any
     link: Any
     error: Any

@@ -11,8 +11,10 @@ import gradio as gr
 from tabs._lab import Lab, Tab
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
+from tabs._what_if import what_if
 from tabs._widgets import how_it_works
 from tabs.caption import asif, compare, magic
+from tabs.caption.asking import question
 from web.inputs import PhotoInput
 
 SAID, COMMON = texts("caption"), texts("common")
@@ -45,8 +47,9 @@ def build(lab: Lab) -> None:
             results: list[Any] = []
             for part in PARTS:
                 with gr.Column(visible=part is asif) as panel:
-                    results.append(part.result())
+                    results.append(part.result(lab, image))
                 panels.append(panel)
+            what_if(lab, image, question([method, results[0].caption, results[1].caption]))
     how_it_works(SAID.how)
 
     fields = {"method": method}

@@ -82,18 +82,20 @@ def settings(lab: Lab) -> Settings:
     )  # fmt: skip
 
 
-def result() -> handlers.Outputs:
+def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
     head = result_head()
     with gr.Column(visible=False) as details:
-        tools = toolbar(head["link"])
+        tools = gr.Column()
         why = gr.HTML(label="why")
         with gr.Accordion(COMMON.table, open=False):
             table = gr.Dataframe(label=SAID.agreed, headers=handlers.HEADER, interactive=False, wrap=True)
             download = gr.DownloadButton(COMMON.csv, size="sm")
         code = code_panel(SAID.code)
+        with tools:
+            toolbar(lab, "caption-asif", head["link"], image, code)
     caption = gr.Textbox(label="caption", visible="hidden")
     return handlers.Outputs(
-        **head, **tools, caption=caption, details=details, why=why, table=table, download=download, code=code,
+        **head, caption=caption, details=details, why=why, table=table, download=download, code=code,
         removed=None,
     )  # fmt: skip
 

@@ -41,7 +41,7 @@ FILE_BYTES = 30 * 2**20
 MOST_LABELS = 50
 Added = list[tuple[PIL.Image.Image, str]]
 ANCHOR_WORDS = 200  # characters of what a visitor's own anchor stands for
-PUBLIC = ("caption", "answer", "note", "table", "download", "code", "notebook")  # what programs get
+PUBLIC = ("caption", "answer", "note", "table", "download", "code")  # what programs get
 
 
 class Outputs(NamedTuple):
@@ -54,7 +54,6 @@ class Outputs(NamedTuple):
     why: Any
     removed: Any
     code: Any
-    notebook: Any
     details: Any
     link: Any
     error: Any

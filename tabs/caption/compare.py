@@ -50,10 +50,10 @@ def settings(lab: Lab) -> Settings:
     return Settings(files, methods, run, stop)
 
 
-def result() -> Outputs:
+def result(lab: Lab, image: PhotoInput) -> Outputs:
     head = result_head()
     with gr.Column(visible=False) as details:
-        tools = toolbar(head["link"])
+        tools = gr.Column()
         table = gr.Dataframe(
             label=SAID.captions, headers=HEADER, interactive=False, wrap=True, column_widths=COLUMN_WIDTHS
         )
@@ -62,8 +62,10 @@ def result() -> Outputs:
             download = gr.DownloadButton(COMMON.csv, size="sm")
             download_json = gr.DownloadButton(COMMON.json, size="sm")
         code = code_panel(SAID.compare_code)
+        with tools:
+            toolbar(lab, "caption-compare", head["link"], image, code)
     return Outputs(
-        **head, **tools, details=details, why=why, table=table, download=download, download_json=download_json, code=code
+        **head, details=details, why=why, table=table, download=download, download_json=download_json, code=code
     )  # fmt: skip
 
 

@@ -29,7 +29,7 @@ from web.inputs import file_name
 SAID = texts("caption")
 HEADER = ["picture", "method", "caption", "similarity"]
 DEFAULT = ["ASIF", "MaGiC", "the language model, no picture"]
-PUBLIC = ("answer", "note", "table", "download", "download_json", "code", "notebook")  # what programs get
+PUBLIC = ("answer", "note", "table", "download", "download_json", "code")  # what programs get
 
 
 class Outputs(NamedTuple):
@@ -41,7 +41,6 @@ class Outputs(NamedTuple):
     note: Any
     why: Any
     code: Any
-    notebook: Any
     details: Any
     link: Any
     error: Any

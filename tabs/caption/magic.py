@@ -76,20 +76,22 @@ def settings(lab: Lab) -> Settings:
     return Settings(start, k, alpha, beta, length, model, writer, scale, recall, run, stop)
 
 
-def result() -> handlers.Outputs:
+def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
     head = result_head()
     last = gr.State(None, time_to_live=IDLE_S)
     with gr.Column(visible=False) as details:
-        tools = toolbar(head["link"])
+        tools = gr.Column()
         step = gr.Slider(1, 2, 1, step=1, label=SAID.step, interactive=True)
         why = gr.HTML(label="why")
         with gr.Accordion(COMMON.table, open=False):
             table = gr.Dataframe(label=SAID.steps, headers=handlers.HEADER, interactive=False, wrap=True)
             download = gr.DownloadButton(COMMON.csv, size="sm")
         code = code_panel(SAID.code)
+        with tools:
+            toolbar(lab, "caption-magic", head["link"], image, code)
     caption = gr.Textbox(label="caption", visible="hidden")
     return handlers.Outputs(
-        **head, **tools, caption=caption, details=details, why=why, table=table, download=download, code=code,
+        **head, caption=caption, details=details, why=why, table=table, download=download, code=code,
         step=step, last=last,
     )  # fmt: skip
 

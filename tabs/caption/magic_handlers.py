@@ -33,7 +33,7 @@ from web.inputs import file_name
 SAID = texts("caption")
 HEADER = ["step", "chosen", "its probability", "the language model alone"]
 DEFAULT = magic.VARIANTS[magic.RECALLED]
-PUBLIC = ("caption", "answer", "note", "table", "download", "code", "notebook")  # what programs get
+PUBLIC = ("caption", "answer", "note", "table", "download", "code")  # what programs get
 
 
 class Outputs(NamedTuple):
@@ -47,7 +47,6 @@ class Outputs(NamedTuple):
     why: Any
     last: Any
     code: Any
-    notebook: Any
     details: Any
     link: Any
     error: Any

@@ -9,13 +9,16 @@ from typing import Any
 import gradio as gr
 
 from core.tasks import zero_shot
+from tabs._compare import Comparison, compare_with
 from tabs._events import endpoint, in_panel
 from tabs._jobs import LONG, SHORT, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs._trust import measure_button
+from tabs._what_if import what_if
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
+from tabs.classify.asking import question
 from tabs.classify.handlers import (
     HEADER,
     MAX_PICTURES,
@@ -62,13 +65,16 @@ def build(lab: Lab) -> None:
         with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-classify"):
             head = result_head()
             with gr.Column(visible=False) as details:
-                tools = toolbar(head["link"])
+                tools = gr.Column()
                 why = gr.HTML(label="why")
                 with gr.Accordion(COMMON.table, open=False):
                     table = gr.Dataframe(label=SAID.all_scores, headers=HEADER, interactive=False, wrap=True)
                     download = gr.DownloadButton(COMMON.csv, size="sm")
                 code = code_panel(SAID.code)
-    outputs = Outputs(**head, **tools, details=details, why=why, table=table, download=download, code=code)
+                with tools:
+                    toolbar(lab, "classify", head["link"], image, code)
+                more = gr.Column()
+    outputs = Outputs(**head, details=details, why=why, table=table, download=download, code=code)
     with gr.Accordion(SAID.many, open=False):
         files = FileInput(
             label=SAID("files", number=MAX_PICTURES), file_count="multiple", file_types=["image"], height=140
@@ -86,6 +92,9 @@ def build(lab: Lab) -> None:
         EXAMPLES,
     )
     options = [labels, template, scoring, model]
+    with more:
+        what_if(lab, image, question(options))
+        compare_with(lab, Comparison(classify, [image, *options], 4, zero_shot.TASK.needs, dict))
     one: dict[str, Any] = {"inputs": [image, *options], "outputs": list(outputs)}
     many: dict[str, Any] = {"inputs": [files, *options], "outputs": list(outputs)}
     endpoint(lab, classify, one["inputs"], outputs, PUBLIC, "classify", **SHORT)

@@ -36,7 +36,7 @@ PETS = "cat, dog, horse, bird"
 TWO_PETS = ("kitten-yarn-ball.jpg", "dog-german-shepherd.jpg")
 HEADER = ["label", "score", "cosine", "logit", "picture"]
 BEST_SHOWN = 10
-PUBLIC = ("answer", "note", "table", "download", "code", "notebook")  # what programs get
+PUBLIC = ("answer", "note", "table", "download", "code")  # what programs get
 
 
 class Outputs(NamedTuple):
@@ -47,7 +47,6 @@ class Outputs(NamedTuple):
     download: Any
     why: Any
     code: Any
-    notebook: Any
     details: Any
     link: Any
     error: Any

@@ -11,6 +11,7 @@ import gradio as gr
 from core.data.bundled import NAME as BUNDLED
 from core.models.abilities import Matcher
 from core.tasks.retrieval import MAX_RESULTS, TASK
+from tabs._compare import Comparison, compare_with
 from tabs._events import endpoint, in_panel
 from tabs._galleries import choices
 from tabs._jobs import SEARCH, stops
@@ -18,9 +19,11 @@ from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs._trust import measure_button
+from tabs._what_if import what_if
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
 from tabs.search import own_gallery, recall
-from tabs.search.searching import HEADER, PUBLIC, Found, describe, rerank, search
+from tabs.search.asking import question
+from tabs.search.searching import HEADER, PUBLIC, Found, describe, rerank, scores, search
 from web.inputs import PhotoInput
 
 IDLE_S = 3600  # after its last use a visit's own gallery is cleared away
@@ -52,7 +55,7 @@ def build(lab: Lab) -> None:
         with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-search"):
             head = result_head()
             with gr.Column(visible=False) as details:
-                tools = toolbar(head["link"])
+                tools = gr.Column()
                 found = gr.Gallery(label=SAID.found, columns=4, height="auto", object_fit="contain", format="jpeg")
                 why = gr.HTML(label="why")
                 with gr.Accordion(COMMON.table, open=False):
@@ -62,15 +65,21 @@ def build(lab: Lab) -> None:
                     matcher = model_picker(lab, Matcher, label=SAID.matcher)
                     again = gr.Button(SAID.run_rerank)
                 code = code_panel(SAID.code)
+                with tools:
+                    toolbar(lab, "search", head["link"], image, code)
+                more = gr.Column()
     with gr.Accordion(SAID.recall, open=False):
         recall.panel(lab, gallery, model, mine)
     with gr.Accordion(SAID.own_gallery, open=False):
         own_gallery.panel(lab, gallery, model, mine)
     how_it_works(SAID.how)
 
-    outputs = Found(**head, **tools, details=details, found=found, why=why, table=table, download=download, code=code)
+    outputs = Found(**head, details=details, found=found, why=why, table=table, download=download, code=code)
     form = Form("search", image, source, {"query": query, "gallery": gallery, "k": k, "model": model}, EXAMPLES)
     options = [image, gallery, k, model, mine]
+    with more:
+        what_if(lab, image, question([query, gallery, model, mine]))
+        compare_with(lab, Comparison(search, [query, *options], 4, TASK.needs, scores))
     by_words: dict[str, Any] = {"inputs": [query, *options], "outputs": list(outputs)}
     captions: dict[str, Any] = {"inputs": options, "outputs": list(outputs)}
     reranking: dict[str, Any] = {"inputs": [query, outputs.answer, gallery, matcher, mine], "outputs": list(outputs)}

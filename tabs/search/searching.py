@@ -33,7 +33,7 @@ from web.inputs import file_name
 
 SAID = texts("search")
 HEADER = ["#", "score", "caption", "id"]
-PUBLIC = ("found", "answer", "note", "table", "download", "code", "notebook")  # what programs get
+PUBLIC = ("found", "answer", "note", "table", "download", "code")  # what programs get
 
 
 class Found(NamedTuple):
@@ -45,7 +45,6 @@ class Found(NamedTuple):
     download: Any
     why: Any
     code: Any
-    notebook: Any
     details: Any
     link: Any
     error: Any
@@ -150,6 +149,11 @@ def describe(
         code="",
         note=images.note(image),
     )
+
+
+def scores(answer: Any) -> dict[str, float]:
+    """Of each picture that was found, by its caption."""
+    return {hit["caption"] or hit["id"]: hit["score"] for hit in answer}
 
 
 def _ranking(hits: Sequence[Hit]) -> dict[str, Any]:

@@ -10,15 +10,18 @@ import gradio as gr
 
 from core.models.abilities import Refiner
 from core.tasks.segmentation import DEFAULT_THRESHOLD, TASK
+from tabs._compare import Comparison, compare_with
 from tabs._events import endpoint, in_panel
 from tabs._jobs import SHORT, stops
 from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs._trust import measure_button
+from tabs._what_if import what_if
 from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
 from tabs.segment import handlers
-from tabs.segment.handlers import Outputs
+from tabs.segment.asking import question
+from tabs.segment.handlers import Outputs, covered
 from tabs.segment.painting import HEADER
 from web.inputs import PhotoInput
 
@@ -55,17 +58,24 @@ def build(lab: Lab) -> None:
             head = result_head()
             with gr.Column(visible=False) as details:
                 painted = gr.Image(label=SAID.painted, interactive=False, format="png", height=360)
-                tools = toolbar(head["link"])
+                tools = gr.Column()
                 why = gr.HTML(label="why")
                 parts = _details()
                 refiner, target, sign, by_box = _refining(lab)
                 code = code_panel(SAID.code)
+                with tools:
+                    toolbar(lab, "segment", head["link"], image, code)
+                more = gr.Column()
     with gr.Accordion(SAID.by_example, open=False):
         example, box, run_like = _by_example()
     how_it_works(SAID.how)
-    outputs = Outputs(
-        **head, **tools, **parts, painted=painted, details=details, why=why, code=code, last=last, target=target
-    )
+    outputs = Outputs(**head, **parts, painted=painted, details=details, why=why, code=code, last=last, target=target)
+
+    with more:
+        what_if(lab, image, question([prompts, threshold, model]))
+        compare_with(
+            lab, Comparison(handlers.segment, [image, prompts, threshold, model, mode], 3, TASK.needs, covered)
+        )
 
     form = Form(
         "segment",

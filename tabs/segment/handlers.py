@@ -28,7 +28,7 @@ from tabs.segment.painting import paint
 from web.inputs import file_name
 
 SAID = texts("segment")
-PUBLIC = ("painted", "answer", "note", "table", "download", "coco", "code", "notebook")  # what programs get
+PUBLIC = ("painted", "answer", "note", "table", "download", "coco", "code")  # what programs get
 
 
 class Outputs(NamedTuple):
@@ -41,7 +41,6 @@ class Outputs(NamedTuple):
     coco: Any
     why: Any
     code: Any
-    notebook: Any
     details: Any
     link: Any
     error: Any
@@ -139,6 +138,11 @@ def refine_by_box(
         found = segmentation.masks(last.result, threshold, bool(exclusive))
         box = next((mask.box for mask in found if mask.label == label), None)
     yield from _refined(lab, last, label, model, threshold, exclusive, progress, box=box)
+
+
+def covered(answer: Any) -> dict[str, float]:
+    """The coverage of each prompt."""
+    return {row["label"]: row["coverage"] for row in answer}
 
 
 def redraw(lab: Lab, last: Last | None, threshold: float, exclusive: bool) -> Outputs:
