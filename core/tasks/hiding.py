@@ -16,7 +16,9 @@ from PIL.Image import Image
 from core.errors import UserError
 
 FILLS = {"blur": "a strongly blurred copy", "mean": "the mean colour of the picture"}
-DEFAULT_FILL = "blur"  # closer to pictures that models know: see `filled`
+# Closer to pictures that models know than a patch of one colour. The deletion scores of maps by either do not decide: by blur
+# and by mean 0.15 and 0.16 on a kitten, 0.81 and 0.89 on a cup, where a random order gets 0.78 (the built-in model).
+DEFAULT_FILL = "blur"
 BLUR = 1 / 12  # standard deviation, as a share of the shorter side: shapes are gone, colours stay
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 as shares of the width and height, 0..1 from the top left
 WORD = re.compile(r"\w+(?:['’-]\w+)*")
