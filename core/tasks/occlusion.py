@@ -30,11 +30,11 @@ OnMap = Callable[[Map, int], None]  # (the map so far, of how many masks)
 
 METHODS = {"square": "a sliding square", "rise": "RISE: random masks"}
 SIDE = 48  # rows and columns of masks and maps; each covers the whole picture whatever its shape
-GRIDS = (5, 9)  # positions of the square in a row: first coarse, then fine
+GRIDS = (5,)  # positions of the square in a row, after the ninths; a finer grid takes longer than people wait
 SLOW_GRIDS = (5,)  # for models that encode a picture anew in tenths of a second, such as the built-in one for questions
-MASKS, SLOW_MASKS = 160, 32  # of RISE
+MASKS, SLOW_MASKS = 64, 32  # of RISE
 CELLS, KEPT = 7, 0.5  # RISE: cells of a mask in a row, and how likely each is kept
-STEPS, SLOW_STEPS = 16, 6  # of the deletion and the insertion curve
+STEPS, SLOW_STEPS = 8, 6  # of the deletion and the insertion curve
 PATCHES = 8  # in a row, that are deleted and inserted
 SEEDS = (0, 1, 2)  # of the random orders
 SHORTER_SIDE = 512  # pixels of the pictures that are asked about: no model here reads more
