@@ -25,12 +25,12 @@ COMMON = texts("common")
 
 def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: str = COMMON.model) -> gr.Dropdown:
     """All models with the ability `needs`, or one of them; the one that --profile asks for is chosen."""
-    specs = lab.models.catalog.specs(needs)
+    specs = lab.models.catalog.offered(needs)
     published = [spec.id for spec in specs if spec.family != "embedded" and spec.path is None]
     default = published[0] if lab.settings.profile == "hub" and published else specs[0].id
 
     def choices() -> list[tuple[str, str]]:
-        return [(lab.models.catalog.label(spec.id), spec.id) for spec in lab.models.catalog.specs(needs)]
+        return [(lab.models.catalog.label(spec.id), spec.id) for spec in lab.models.catalog.offered(needs)]
 
     picker = AnyDropdown(
         choices(),

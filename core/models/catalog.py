@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 REVISIONS = Path(__file__).with_name("revisions.json")
-LABEL_LENGTH = 80  # characters of a model's name in the picker
+DOWNLOADS, UNREACHABLE = "downloads when first used", "not here, and no hub can be reached to load it from"
+LABEL_LENGTH = 60  # characters of a model's name in the picker
 
 
 class Catalog:
@@ -102,11 +103,18 @@ class Catalog:
         return f"local-{fingerprint(_folders(spec))}" if spec.path else revision(name)
 
     def label(self, name: str) -> str:
-        """One line for the picker: name, size, licence, and whether it is on this machine."""
+        """One line for the picker: family, name, size, licence, and whether it is on this machine or can be had."""
         spec = self.spec(name)
-        here = "on this machine" if self.path(name) else "downloads when first used"
+        here = "on this machine" if self.path(name) else UNREACHABLE if hub.reachable() is False else DOWNLOADS
         short = spec.id if len(spec.id) <= LABEL_LENGTH else f"{spec.id[: LABEL_LENGTH - 1]}…"
-        return f"{short} · {spec.megabytes:,} MB · {spec.licence} · {here}"
+        return f"{spec.family} · {short} · {spec.megabytes:,} MB · licence: {spec.licence} · {here}"
+
+    def offered(self, needs: type[Any] | tuple[type[Any], ...] | None = None) -> list[Spec]:
+        """`specs` for a picker: those on this machine first, then by family."""
+        return sorted(
+            self.specs(needs),
+            key=lambda spec: (self.path(spec.id) is None, FAMILIES.get(spec.family).order, spec.family),
+        )
 
     def fetch(self, name: str, on_step: OnStep | None = None) -> Path:
         """The checkpoint's folder, downloaded if need be. Raises UserError when it cannot be had."""

@@ -7,14 +7,19 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from core.errors import UserError
 
 log = logging.getLogger(__name__)
 OnStep = Callable[[int, int], None]
+RETRY_S, REACH_S = 300.0, 3.0  # between two tries to reach the hub; and for how long one waits
 CAUSES = 4  # of an error, how far back the log goes
 BOT = "SFconvertbot"  # opens a pull request of converted weights wherever someone asks the hub for one
 # Pickled weights are left out on purpose: loading them can run code.
@@ -28,6 +33,39 @@ class NoWeights(UserError):
         super().__init__(
             f"{model_id} publishes no safetensors weights, and the lab loads no others. Choose another model."
         )
+
+
+class Reach:
+    """Whether the hub can be reached, as far as is known. Asking never waits: a thread tries, at most every RETRY_S seconds."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tried = float("-inf")
+        self._found: bool | None = None
+
+    def __call__(self) -> bool | None:
+        """None while nobody knows."""
+        with self._lock:
+            if time.monotonic() - self._tried > RETRY_S:
+                self._tried = time.monotonic()
+                threading.Thread(target=self._try, name="reach the hub", daemon=True).start()
+            return self._found
+
+    def _try(self) -> None:
+        from huggingface_hub import constants
+
+        address = urlsplit(constants.ENDPOINT)
+        try:
+            if constants.HF_HUB_OFFLINE:
+                raise OSError("HF_HUB_OFFLINE is set")
+            with socket.create_connection((address.hostname or "", address.port or 443), timeout=REACH_S):
+                self._found = True
+        except OSError as error:
+            log.debug("the hub cannot be reached: %s", error)
+            self._found = False
+
+
+reachable = Reach()
 
 
 def local_path(model_id: str, revision: str) -> Path | None:

@@ -45,7 +45,7 @@ def test_a_good_order_beats_a_random_one_and_a_bad_one_does_not(picture, method)
     found = occlude(corner, picture, method)
     assert found.deletion < 0.15 < 0.35 < found.random_deletion
     assert found.insertion > 0.85 > 0.65 > found.random_insertion
-    assert len(found.deletion_curve) == len(found.random_insertion_curve) == 17
+    assert len(found.deletion_curve) == len(found.random_insertion_curve) == 9
     assert found.deletion_curve[0] == found.insertion_curve[-1] == found.whole
     upside_down = judge(corner, picture, -found.map)
     assert upside_down.deletion > 0.9 > upside_down.random_deletion == found.random_deletion
