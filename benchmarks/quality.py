@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +25,13 @@ from benchmarks import captions, masks, presence, questions
 from benchmarks.instances import read_instances
 from core.engine import Engine
 from core.images import read
+from core.measured import Measured
 from core.models.abilities import AnchoredEncoder, Answerer, DualEncoder, Segmenter
 from core.models.inference import Models
 from core.settings import Settings
 from core.tasks import magic, retrieval
+
+Figures = dict[str, Measured | float]
 
 
 @dataclass
@@ -61,8 +65,8 @@ class Coco:
         )
 
 
-def which_present(models: Models, name: str, coco: Coco) -> dict[str, float]:
-    return presence.measure(models, name, coco.images, coco.categories, coco.present)
+def which_present(models: Models, name: str, coco: Coco) -> Figures:
+    return presence.figures(models, name, coco.images, coco.categories, coco.present)
 
 
 def text_to_image(models: Models, name: str, coco: Coco) -> dict[str, float]:
@@ -104,6 +108,10 @@ def written_captions(models: Models, name: str, coco: Coco) -> dict[str, float]:
     return found | {f"{figure} as published": value for figure, value in published.items()}
 
 
+def plain(figures: Mapping[str, Measured | float]) -> dict[str, float]:
+    return {key: value.value if isinstance(value, Measured) else value for key, value in figures.items()}
+
+
 PARTS = {
     "presence": (which_present, DualEncoder),
     "t2i": (text_to_image, DualEncoder),
@@ -129,9 +137,11 @@ def main() -> None:
     figures = {}
     for part in able:
         figures[part] = PARTS[part][0](models, args.model, coco)
-        print(f"{part:13s}" + "".join(f"  {key} {value:.3f}" for key, value in figures[part].items()), flush=True)
+        print(
+            f"{part:13s}" + "".join(f"  {key} {value:.3f}" for key, value in plain(figures[part]).items()), flush=True
+        )
     if args.json:
-        args.json.write_text(json.dumps(figures, indent=1) + "\n")
+        args.json.write_text(json.dumps({part: plain(found) for part, found in figures.items()}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
