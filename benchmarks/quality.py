@@ -93,8 +93,8 @@ def answers(models: Models, name: str, coco: Coco) -> dict[str, float]:
     return questions.measure(models, name, coco.images, read_instances(coco.folder), coco.categories)
 
 
-def segmentation(models: Models, name: str, coco: Coco) -> dict[str, float]:
-    return masks.measure(models, name, coco.images, read_instances(coco.folder), coco.categories)
+def segmentation(models: Models, name: str, coco: Coco) -> Figures:
+    return masks.figures(models, name, coco.images, read_instances(coco.folder), coco.categories)
 
 
 def chosen_captions(models: Models, name: str, coco: Coco) -> dict[str, float]:

@@ -203,6 +203,11 @@ def _result(labels: list[str], image: Image, outputs: dict[str, NDArray[Any]]) -
     return Segmentation(list(labels), original_size(image), expit(maps.pop("logits")), maps)
 
 
+def shown(result: Segmentation) -> Probabilities:
+    """[n, h, w] in 0..1: the maps that masks are cut from, 0 everywhere for what is probably absent."""
+    return np.maximum(_without_absent(result).probabilities, 0)
+
+
 def _without_absent(result: Segmentation) -> Segmentation:
     """With maps below any threshold for prompts that are probably not there."""
     if not any(result.absent):
