@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
+from core.measured import Measured, measure
 from core.models.inference import Models
 from core.tasks import zero_shot
 
@@ -22,26 +24,47 @@ SET_SIZE = 4  # labels
 FALSELY_NONE = 0.1  # share of the sets with something present that may be called none
 
 
-def measure(
+def figures(
     models: Models, name: str, images: Sequence[Any], categories: Sequence[str], present: NDArray[np.bool_]
-) -> dict[str, float]:
+) -> dict[str, Measured | float]:
     """`present` [pictures, categories]. mAP over the categories seen in two pictures or more; ECE of the probabilities
-    "independent labels"; `none_caught`, see `none_of_these`; `pairs`, see `pairs_first`. A figure that these pictures cannot
-    give is left out."""
+    "independent labels"; `none_caught` and `none_false`, see `none_of_these`, and by the model's own threshold as `shipped`;
+    `softmax`, see `right_of_four`; `pairs` and `pairs_single`, the questions of `pair_questions` and `single_questions`. A figure
+    that these pictures cannot give is left out."""
     found = zero_shot.classify(models, name, images, categories, scoring="independent")
     scores, probabilities = np.array(found.similarities), np.array(found.scores)
-    often = np.flatnonzero(present.sum(0) >= 2)
-    figures = {
-        "mAP": float(np.mean([average_precision(scores[:, c], present[:, c]) for c in often])),
+    out: dict[str, Measured | float] = {
+        "mAP": mean_average_precision(scores, present),
         "ECE": calibration_error(probabilities.ravel(), present.ravel()),
     }
     sets = label_sets(present, np.random.default_rng(0))
     if sets:
-        figures["none_caught"] = none_of_these(probabilities, sets)
+        seen = probabilities if found.presence is None else np.array(found.presence)
+        out["none_caught"], out["none_false"] = none_of_these(seen, sets)
+        if found.presence is not None:
+            below = models.detail(name, "absent_below").labels
+            caught = none_of_these(seen, sets, below)
+            out["none_caught shipped"], out["none_false shipped"] = caught
+        out["softmax"], out["softmax.ECE"] = right_of_four(np.array(found.logits), sets)
     asked = pair_questions(present, categories, np.random.default_rng(0))
     if asked:
-        figures["pairs"] = pairs_first(models, name, images, asked)
-    return figures
+        out["pairs"] = measured_first(models, name, images, asked, 0.2)
+    alone = single_questions(present, categories, np.random.default_rng(0))
+    if alone:
+        out["pairs_single"] = measured_first(models, name, images, alone, 0.5)
+    return out
+
+
+def mean_average_precision(scores: NDArray[np.floating[Any]], present: NDArray[np.bool_]) -> Measured:
+    """Over the categories that two pictures show, or more."""
+    often = np.flatnonzero(present.sum(0) >= 2)
+
+    def of(places: NDArray[np.integer[Any]]) -> float:
+        drawn = present[places]
+        return float(np.mean([average_precision(scores[places, c], drawn[:, c]) for c in often if drawn[:, c].any()]))
+
+    rows = np.arange(len(present))
+    return measure(rows, rows, prior=float(present[:, often].mean()), statistic=of)
 
 
 def average_precision(scores: NDArray[np.floating[Any]], truth: NDArray[np.bool_]) -> float:
@@ -78,12 +101,25 @@ def label_sets(present: NDArray[np.bool_], rng: np.random.Generator) -> list[Lab
     return drawn
 
 
-def none_of_these(probabilities: NDArray[np.floating[Any]], sets: Sequence[LabelSet]) -> float:
-    """The share of sets of absent categories whose likeliest label lies below the threshold under which FALSELY_NONE of the
-    sets with one present category lie. `probabilities` [pictures, categories]."""
+def none_of_these(
+    probabilities: NDArray[np.floating[Any]], sets: Sequence[LabelSet], threshold: float | None = None
+) -> tuple[Measured, Measured]:
+    """The shares of the sets of absent categories, and of those with one present, whose likeliest label lies below `threshold`;
+    without one, below that under which FALSELY_NONE of the sets with one present lie. `probabilities` [pictures, categories]."""
     without = np.array([probabilities[picture, labels].max() for picture, labels, _ in sets])
     one = np.array([probabilities[picture, labels].max() for picture, _, labels in sets])
-    return float((without < np.quantile(one, FALSELY_NONE)).mean())
+    below = np.quantile(one, FALSELY_NONE) if threshold is None else threshold
+    owner = [picture for picture, _, _ in sets]
+    return measure(without < below, owner, prior=FALSELY_NONE), measure(one < below, owner)
+
+
+def right_of_four(logits: NDArray[np.floating[Any]], sets: Sequence[LabelSet]) -> tuple[Measured, float]:
+    """Of the sets with one present category, how often the likeliest is that, and the calibration error of its softmax. The
+    present one is the last of its set. `logits` [pictures, categories]."""
+    shares = np.stack([softmax(logits[picture, labels]) for picture, _, labels in sets])
+    right = shares.argmax(1) == SET_SIZE - 1
+    found = measure(right, [picture for picture, _, _ in sets], prior=1 / SET_SIZE)
+    return found, calibration_error(shares.max(1), right)
 
 
 def pair_questions(
@@ -102,13 +138,31 @@ def pair_questions(
     return drawn
 
 
-def pairs_first(models: Models, name: str, images: Sequence[Any], asked: Sequence[tuple[int, list[str]]]) -> float:
+def single_questions(
+    present: NDArray[np.bool_], categories: Sequence[str], rng: np.random.Generator
+) -> list[tuple[int, list[str]]]:
+    """PAIR_DRAWS for each picture of a category or more: the picture, a phrase for A, and the same with something absent, which
+    is only half true."""
+    drawn = []
+    for picture, row in enumerate(present):
+        there, absent = np.flatnonzero(row), np.flatnonzero(~row)
+        if len(there) and len(absent):
+            for _ in range(PAIR_DRAWS):
+                a, b = categories[rng.choice(there)], categories[rng.choice(absent)]
+                drawn.append((picture, [a, f"{a} and a {b}"]))
+    return drawn
+
+
+def measured_first(
+    models: Models, name: str, images: Sequence[Any], asked: Sequence[tuple[int, list[str]]], chance: float
+) -> Measured:
     """The share of questions whose first phrase scores highest, as "a photo of a ..."."""
-    first = []
+    first, owner = [], []
     for picture, questions in itertools.groupby(asked, key=lambda one: one[0]):
-        phrases = [five for _, five in questions]
+        phrases = [some for _, some in questions]
         labels = list(dict.fromkeys(itertools.chain(*phrases)))
         (row,) = zero_shot.classify(models, name, [images[picture]], labels).similarities
         of = dict(zip(labels, row, strict=True))
-        first += [all(of[five[0]] > of[other] for other in five[1:]) for five in phrases]
-    return float(np.mean(first))
+        first += [all(of[some[0]] > of[other] for other in some[1:]) for some in phrases]
+        owner += [picture] * len(phrases)
+    return measure(first, owner, prior=chance)

@@ -81,7 +81,7 @@ def which_present(models: Models, name: str, coco: Coco) -> Mixed:
     probabilities, pictures = np.array(independent.scores), np.arange(len(coco.images))
     owner = np.repeat(pictures, len(coco.categories))
     at = _named(_statistics.reliability("presence", probabilities.ravel(), coco.present.ravel(), owner))
-    return {**presence.measure(models, name, coco.images, coco.categories, coco.present), **at}
+    return {**presence.figures(models, name, coco.images, coco.categories, coco.present), **at}
 
 
 def chosen_label(models: Models, name: str, coco: Coco) -> Mixed:
@@ -117,7 +117,7 @@ def answers(models: Models, name: str, coco: Coco) -> Mixed:
 
 
 def segmentation(models: Models, name: str, coco: Coco) -> Mixed:
-    return {**masks.measure(models, name, coco.images, read_instances(coco.folder), coco.categories)}
+    return masks.figures(models, name, coco.images, read_instances(coco.folder), coco.categories)
 
 
 def chosen_captions(models: Models, name: str, coco: Coco) -> Mixed:

@@ -38,9 +38,9 @@ class Classification:
     """n pictures against m labels. Every matrix is a list of n rows of m."""
 
     labels: list[str]
-    similarities: list[
-        list[float]
-    ]  # cosines, -1..1 (the embedded model: 0..1); the logits where labels are the model's own
+    # Cosines, -1..1 (the embedded model: 0..1); the logits where labels are the model's own. A label of several noun phrases,
+    # by a model with `Scale.further`, has the sum of their cosines less its `costs`.
+    similarities: list[list[float]]
     logits: list[list[float]]  # scale * cosine + bias, as the model was trained to use them
     scores: list[list[float]]  # what `scoring` makes of them
     scoring: str
@@ -48,6 +48,12 @@ class Classification:
     own_labels: bool = False  # whether they are the model's, which read none of those typed
     sigmoid: bool = False  # whether the model was trained to score each label apart, as SigLIP is
     notes: list[str] = field(default_factory=list)  # what to say of each picture, "" if nothing
+    # Whether probably none of the labels is in each picture; None where the model has not measured that, see `absence`.
+    none_of_these: list[bool | None] = field(default_factory=list)
+    presence: list[list[float]] | None = None  # P(it is in the picture), of what is there as often as not
+    costs: list[float] = field(
+        default_factory=list
+    )  # taken away from each label's sum of several noun phrases' cosines
 
 
 @dataclass(frozen=True)
@@ -80,21 +86,29 @@ class Failure:
 @dataclass(frozen=True)
 class Segmentation:
     """n prompts on one picture of `size` (width, height). `probabilities` [n, h, w] in 0..1 at the model's own
-    resolution, covering the whole picture; `depths` are the maps [n, h', w'] that led to them, first to last."""
+    resolution, covering the whole picture; `depths` are the maps [n, h', w'] that led to them, first to last. `presence`
+    says how likely each is in the picture, of what is there as often as not, and `absent` whether it probably is not; None, or
+    an empty list, where that was not measured."""
 
     labels: list[str]
     size: tuple[int, int]
     probabilities: NDArray[np.float32]
     depths: dict[str, NDArray[np.float32]]
+    presence: list[float | None] = field(default_factory=list)
+    absent: list[bool | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Answers:
-    """The likeliest answers to one question, best first, with confidences in 0..1; `hint` says what to bear in mind."""
+    """The likeliest answers to one question, best first, with confidences in 0..1; `hint` says what to bear in mind. `kind` is
+    the kind of question that the built-in model took it for, "" for other models; `calibrated` whether it was measured how often
+    answers of that kind with such a confidence are right: if not, a confidence is no probability and only ranks."""
 
     question: str
     confidences: dict[str, float]
     hint: str = ""
+    kind: str = ""
+    calibrated: bool = False
 
 
 @dataclass(frozen=True)

@@ -41,12 +41,14 @@ class Model(ABC):
 class Scale(NamedTuple):
     """How cosines become logits: `scale * cosine + bias`. `sigmoid` if trained with SigLIP's loss (Zhai et al., arXiv
     2303.15343). `presence`, where it was measured, is (scale, bias) of P(the text is true of the image) =
-    sigmoid(scale * cosine + bias), as Platt (1999) calibrates."""
+    sigmoid(scale * cosine + bias), as Platt (1999) calibrates. `further`, where it was measured, is what each noun phrase of
+    a label but the first has to exceed: such a label scores the sum of its phrases' cosines less that."""
 
     scale: float
     bias: float = 0.0
     sigmoid: bool = False
     presence: tuple[float, float] | None = None
+    further: float | None = None
 
 
 class DualEncoder(Model):
@@ -68,6 +70,30 @@ class DualEncoder(Model):
     @abstractmethod
     def scale(self) -> Scale:
         """As the checkpoint learned it; of a model without one of its own, as the family says."""
+
+
+class AbsentBelow(NamedTuple):
+    """Presences, 0..1, below which something is said to be absent: `phrase` of one phrase, `labels` of the likeliest of a set."""
+
+    phrase: float
+    labels: float
+
+
+class PresenceEstimator(DualEncoder):
+    """Has measured how likely it is that a picture shows what a phrase names."""
+
+    @abstractmethod
+    def presence(self, pictures: Tensor, phrases: Sequence[str]) -> Tensor:
+        """[n, m] in 0..1 for pictures [n, d] as `embed_images` gives them: P(the picture shows it), for what is there as often
+        as not."""
+
+    @abstractmethod
+    def presence_in(self, encoding: Mapping[str, Tensor], phrases: Sequence[str]) -> Tensor:
+        """[m] in 0..1: the same for a picture as `encode_image` gives it."""
+
+    @abstractmethod
+    def absent_below(self) -> AbsentBelow:
+        """The thresholds that go with it."""
 
 
 class Classifier(Model):
@@ -139,7 +165,7 @@ class Segmenter(ImageEncoder):
     @classmethod
     @abstractmethod
     def segment_program(cls, model_id: str) -> str:
-        """From `image` (PIL) and `prompts` (str) to `logits` [n, h, w]."""
+        """From `image` (PIL) and `prompts` (str) to `logits` [n, h, w]; by a PresenceEstimator to `present`, too, a list of bool."""
 
 
 class ImagePrompted(Segmenter):

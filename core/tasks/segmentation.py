@@ -22,11 +22,12 @@ from scipy.special import expit
 from core.errors import Stopped, UserError
 from core.images import Size, original_size
 from core.mask import Mask
-from core.models.abilities import ImagePrompted, Segmenter
+from core.models.abilities import ImagePrompted, PresenceEstimator, Segmenter
 from core.models.inference import Models
 from core.results import Segmentation
 from core.tasks import TASKS, Task
 from core.tasks._lists import TypedList
+from core.tasks._presence import of_prompts
 from core.tasks._program import headed, image_line
 from core.tasks._sources import required
 
@@ -41,6 +42,7 @@ PROMPTS = TypedList(
     many=f"That is {{count}} prompts; at most {MAX_PROMPTS} are cut out at once. Remove some.",
     long=f"A prompt has more than {PROMPT_LENGTH} characters. Put prompts on lines of their own.",
 )
+NOWHERE = -1.0  # below a threshold of 0, too
 MAP_PIXELS_AT_ONCE = 2**20  # of the full-size maps, that are in memory at once
 Probabilities = NDArray[np.float32]
 
@@ -57,12 +59,15 @@ def segment(
     prompts: Sequence[str],
     stop: threading.Event | None = None,
 ) -> Segmentation:
-    """A probability map for each prompt. The picture is encoded once: further prompts on it are cheap. Raises Stopped
-    between prompts once `stop` is set."""
+    """A probability map for each prompt, and whether it is there at all where the model has measured that; the maps are the
+    same either way, see `masks`. The picture is encoded once: further prompts on it are cheap. Raises Stopped between prompts
+    once `stop` is set."""
     prompts, image = parse_prompts("\n".join(prompts)), required(image)
     encoding = models.encode(name, image)
     parts = list(models.map(name, "segment", prompts, MAX_PROMPTS, None, stop, (encoding,)))
-    return _result(prompts, image, {key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
+    found = _result(prompts, image, {key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
+    presence, absent = of_prompts(models, name, encoding, prompts)
+    return replace(found, presence=presence, absent=absent)
 
 
 def segment_like(
@@ -100,8 +105,12 @@ def refine(
     drawn = expit(models.call(name, "refine", models.encode(name, image), clicks, corners).numpy())
     height, width = drawn.shape
     maps = np.stack([_enlarged(map_, (width, height)) for map_ in result.probabilities])
-    maps[result.labels.index(label)] = drawn
-    return replace(result, probabilities=maps)
+    place = result.labels.index(label)
+    maps[place] = drawn
+    shown = [
+        False if number == place else absent for number, absent in enumerate(result.absent)
+    ]  # whoever draws it, sees it
+    return replace(result, probabilities=maps, absent=shown)
 
 
 def masks(
@@ -109,12 +118,16 @@ def masks(
     threshold: float = DEFAULT_THRESHOLD,
     exclusive: bool = False,
     stop: threading.Event | None = None,
+    anyway: bool = False,
 ) -> list[Mask]:
     """For each prompt where its probability, enlarged to the picture's size, is at least `threshold`; if `exclusive`, each
-    pixel belongs to the likeliest prompt alone. One full-size mask is in memory at a time. Raises UserError for a threshold
+    pixel belongs to the likeliest prompt alone. Of a prompt that is probably `absent` the mask is empty, unless `anyway`: then
+    its map is taken all the same. One full-size mask is in memory at a time. Raises UserError for a threshold
     that is no probability, and Stopped between masks once `stop` is set."""
     if not 0 <= threshold <= 1:  # also turns away NaN
         raise UserError("The threshold is a probability: choose a number between 0 and 1.")
+    if not anyway:
+        result = _without_absent(result)
     owners = _likeliest(result, threshold) if exclusive else None
     found = []
     for number, (label, map_) in enumerate(zip(result.labels, result.probabilities, strict=True)):
@@ -164,6 +177,9 @@ def program(models: Models, name: str, file: str, prompts: Sequence[str]) -> str
     says."""
     adapter, spec = models.catalog.adapter(name), models.catalog.spec(name)
     assert issubclass(adapter, Segmenter)
+    gated = issubclass(adapter, PresenceEstimator)
+    rows, values = ("prompt, map, there", "prompts, maps, present") if gated else ("prompt, map", "prompts, maps")
+    covered = f"(numpy.asarray(enlarged) >= {DEFAULT_THRESHOLD}).mean()" + (" * there" if gated else "")
     text = f"""\
 import numpy
 import torch
@@ -174,9 +190,10 @@ prompts = {list(prompts)!r}
 
 {adapter.segment_program(str(spec.path or spec.id)).rstrip()}
 
-for prompt, map in zip(prompts, logits.float().sigmoid().numpy()):  # each covers the whole picture
+maps = logits.float().sigmoid().numpy()  # each covers the whole picture
+for {rows} in zip({values}):
     enlarged = Image.fromarray(map).resize(image.size, Image.Resampling.BILINEAR)
-    print(f"{{prompt}}: {{(numpy.asarray(enlarged) >= {DEFAULT_THRESHOLD}).mean():.1%}} of the picture")
+    print(f"{{prompt}}: {{{covered}:.1%}} of the picture")
 """
     return headed(text, [file])
 
@@ -184,6 +201,20 @@ for prompt, map in zip(prompts, logits.float().sigmoid().numpy()):  # each cover
 def _result(labels: list[str], image: Image, outputs: dict[str, NDArray[Any]]) -> Segmentation:
     maps = {name: value.astype(np.float32) for name, value in outputs.items()}
     return Segmentation(list(labels), original_size(image), expit(maps.pop("logits")), maps)
+
+
+def shown(result: Segmentation) -> Probabilities:
+    """[n, h, w] in 0..1: the maps that masks are cut from, 0 everywhere for what is probably absent."""
+    return np.maximum(_without_absent(result).probabilities, 0)
+
+
+def _without_absent(result: Segmentation) -> Segmentation:
+    """With maps below any threshold for prompts that are probably not there."""
+    if not any(result.absent):
+        return result
+    maps = result.probabilities.copy()
+    maps[np.array(result.absent, bool)] = NOWHERE
+    return replace(result, probabilities=maps)
 
 
 def _strips(size: Size) -> Iterator[tuple[int, int]]:

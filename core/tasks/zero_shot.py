@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +21,11 @@ from core.models.inference import Models
 from core.results import Classification
 from core.tasks import TASKS, Task
 from core.tasks._lists import TypedList, clean
-from core.tasks._program import READ_IMAGE, headed, shown_path
+from core.tasks._noun_phrases import costs, multiplied, phrases_of, summed
+from core.tasks._presence import of_labels
 from core.tasks._sources import embed, in_batches
+from core.tasks._zero_shot_program import NEUTRAL as NEUTRAL
+from core.tasks._zero_shot_program import program as program
 from core.text import clean_text
 
 TASK = TASKS.register(
@@ -34,7 +38,6 @@ SCORINGS = {
     "cosine": "raw cosine similarity",
 }
 TEMPLATE = "a photo of a {}"
-NEUTRAL = "a photo"  # what a label is weighed against when a model was trained with softmax and never calibrated
 Matrix = NDArray[np.floating]
 MAX_LABELS, MAX_TEMPLATES, MAX_LABEL_LENGTH = 1_000, 20, 200
 LABELS = TypedList(
@@ -95,8 +98,11 @@ def classify(
         return _by_own_labels(models, name, images, on_step, stop)
     labels = parse_labels("\n".join(labels))
     pictures, notes = embed(models, name, images, on_step, stop)
-    cosines = pictures @ label_vectors(models, name, labels, templates, on_step, stop).T
     scale: Scale = models.detail(name, "scale")
+    phrases = phrases_of(labels, scale)
+    each = pictures @ phrase_vectors(models, name, list(chain(*phrases)), templates, on_step, stop).T
+    lowered = costs(phrases, scale)
+    cosines = summed(each, phrases) - lowered
     logits = scale.scale * cosines + scale.bias
     if scoring == "softmax":
         scores = softmax(logits, axis=1)
@@ -104,10 +110,11 @@ def classify(
         scores = cosines
     elif scale.presence is not None or scale.sigmoid:
         slope, bias = scale.presence or (scale.scale, scale.bias)
-        scores = expit(slope * cosines + bias)
+        scores = multiplied(expit(slope * each + bias), phrases)
     else:
         neutral = pictures @ models.embed_texts(name, [NEUTRAL]).T
         scores = expit(scale.scale * (cosines - neutral))
+    presence, none_of_these = of_labels(models, name, pictures, labels)
     return Classification(
         labels,
         cosines.tolist(),
@@ -117,6 +124,9 @@ def classify(
         calibrated=scoring == "independent" and scale.presence is not None,
         sigmoid=scale.sigmoid,
         notes=notes,
+        none_of_these=none_of_these,
+        presence=presence,
+        costs=lowered,
     )
 
 
@@ -130,11 +140,34 @@ def _by_own_labels(
     scores = softmax(logits, axis=1).tolist()
     labels = models.call(name, "labels")
     return Classification(
-        labels, logits.tolist(), logits.tolist(), scores, "softmax", calibrated=False, own_labels=True, notes=notes
+        labels,
+        logits.tolist(),
+        logits.tolist(),
+        scores,
+        "softmax",
+        calibrated=False,
+        own_labels=True,
+        notes=notes,
+        none_of_these=[None] * len(logits),
     )
 
 
 def label_vectors(
+    models: Models,
+    name: str,
+    labels: Sequence[str],
+    templates: Sequence[str] = (TEMPLATE,),
+    on_step: OnStep | None = None,
+    stop: threading.Event | None = None,
+) -> Matrix:
+    """[labels, d]: of a label of one noun phrase `phrase_vectors`; of several, by a model with `Scale.further`, their sum, whose
+    product with a picture is the similarity but for the label's cost. Raises UserError as there."""
+    phrases = phrases_of(labels, models.detail(name, "scale"))
+    vectors = phrase_vectors(models, name, list(chain(*phrases)), templates, on_step, stop)
+    return summed(vectors.T, phrases).T
+
+
+def phrase_vectors(
     models: Models,
     name: str,
     labels: Sequence[str],
@@ -151,82 +184,3 @@ def label_vectors(
     vectors = models.embed_texts(name, texts, on_step, stop).reshape(len(labels), len(templates), -1).mean(1)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(norms, 1e-12))
-
-
-def program(
-    models: Models, name: str, files: Sequence[str], labels: Sequence[str], templates: Sequence[str], scoring: str
-) -> str:
-    """The shortest program that gives the same scores, as text, ready to run as its heading says."""
-    adapter = models.catalog.adapter(name)
-    if issubclass(adapter, Classifier):
-        return _own_program(adapter.classify_program(str(models.catalog.spec(name).path)), files)
-    assert issubclass(adapter, DualEncoder)
-    scale: Scale = models.detail(name, "scale")
-    slope, bias = scale.presence or (None, None)
-    last = {
-        "softmax": "scores = (scale * cosines + bias).softmax(dim=1)",
-        "cosine": "scores = cosines",
-        "independent": f"scores = torch.sigmoid({slope} * cosines + {bias})  # calibrated"
-        if slope is not None
-        else "scores = torch.sigmoid(scale * cosines + bias)",
-    }[scoring]
-    extra = ""
-    if scoring == "independent" and not (scale.sigmoid or scale.presence):
-        extra = f" + [{NEUTRAL!r}]"
-        last = (
-            "cosines, neutral = cosines[:, :-1], cosines[:, -1:]\nscores = torch.sigmoid(scale * (cosines - neutral))"
-        )
-    average = len(templates) > 1
-    spec = models.catalog.spec(name)
-    text = "\n".join(
-        [
-            "import torch",
-            "from PIL import Image, ImageOps",
-            "",
-            _images_line(files),
-            f"labels = {list(labels)!r}",
-            f"templates = {list(templates)!r}",
-            f"texts = [template.format(label) for label in labels for template in templates]{extra}",
-            "",
-            adapter.program(str(spec.path or spec.id)).rstrip(),
-            "",
-            *(_average(bool(extra)) if average else []),
-            "cosines = image_embeds @ text_embeds.T",
-            last,
-            "for row in scores:",
-            "    print({label: round(score, 4) for label, score in zip(labels, row.tolist())})",
-            "",
-        ]
-    )
-    return headed(text, files)
-
-
-def _images_line(files: Sequence[str]) -> str:
-    return f"images = [{READ_IMAGE.format(file='file')} for file in {[shown_path(file) for file in files]!r}]"
-
-
-def _own_program(program: str, files: Sequence[str]) -> str:
-    text = f"""\
-import torch
-from PIL import Image, ImageOps
-
-{_images_line(files)}
-
-{program.rstrip()}
-
-for row in logits.softmax(dim=1):
-    print({{label: round(score, 4) for label, score in zip(labels, row.tolist())}})
-"""
-    return headed(text, files)
-
-
-def _average(neutral: bool) -> list[str]:
-    if not neutral:
-        return [
-            "text_embeds = text_embeds.unflatten(0, (len(labels), len(templates))).mean(1)  # average the templates",
-            "text_embeds = torch.nn.functional.normalize(text_embeds, dim=1)",
-        ]
-    return [
-        "averaged = text_embeds[:-1].unflatten(0, (len(labels), len(templates))).mean(1)  # average the templates",
-        "text_embeds = torch.cat([torch.nn.functional.normalize(averaged, dim=1), text_embeds[-1:]])",
-    ]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from core.models.abilities import Attribution
 from core.models.embedded.answers.kind import Parts, all_kinds, parse
 from core.models.embedded.fusion import FusionAnswerer
-from core.models.embedded.presence import Presence
+from core.models.embedded.presence import Presence, Weights
 from core.models.embedded.segmenter import Encoding, MapSegmenter
 from core.models.embedded.vocabulary import Vocabulary
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class QuestionAnswerer:
-    """`presence` is (scale, bias), as `abilities.Scale` has it."""
+    """`weights` are those of `Presence`."""
 
-    def __init__(self, segmenter: MapSegmenter, presence: tuple[float, float] | None) -> None:
+    def __init__(self, segmenter: MapSegmenter, weights: Weights | None) -> None:
         vocabulary = Vocabulary(segmenter.anchors)
         self.device = segmenter.towers.device
         self.fusion = FusionAnswerer(segmenter)
-        self.parts = Parts(segmenter, vocabulary, Presence(vocabulary, presence), self.fusion)
+        self.parts = Parts(segmenter, vocabulary, Presence(vocabulary, weights), self.fusion)
         self.kinds = {kind.name: kind(self.parts) for kind in all_kinds()}
 
     def answer(self, encoding: Encoding, questions: Sequence[str]) -> list[dict[str, float]]:

@@ -15,9 +15,18 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image
 
 from core.assets import EMBEDDED_FOLDER
-from core.models.abilities import AnchoredEncoder, AttentiveAnswerer, Attribution, ImagePrompted, Scale
+from core.models.abilities import (
+    AbsentBelow,
+    AnchoredEncoder,
+    AttentiveAnswerer,
+    Attribution,
+    ImagePrompted,
+    PresenceEstimator,
+    Scale,
+)
 from core.models.embedded.anchors import Anchors
 from core.models.embedded.answerer import ANSWER_PROGRAM, QuestionAnswerer
+from core.models.embedded.presence import Weights
 from core.models.embedded.segmenter import SEGMENT_PROGRAM, MapSegmenter
 from core.models.embedded.towers import Towers
 from core.models.family import EMBEDDED, Family, Spec, register
@@ -27,14 +36,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class EmbeddedPair(AnchoredEncoder, ImagePrompted, AttentiveAnswerer):
+class EmbeddedPair(AnchoredEncoder, PresenceEstimator, ImagePrompted, AttentiveAnswerer):
     """Its abilities, each by the part that has it. float32 on every device."""
 
     def __init__(self, towers: Towers) -> None:
         self.towers = towers
         self.anchors = Anchors(towers)
         self.segmenter = MapSegmenter(towers, self.anchors)
-        self.answerer = QuestionAnswerer(self.segmenter, self.scale().presence)
+        self.answerer = QuestionAnswerer(self.segmenter, Weights(**_calibration()["seen"]))
 
     @classmethod
     def load(cls, path: Path, device: torch.device, dtype: torch.dtype) -> EmbeddedPair:
@@ -58,7 +67,19 @@ class EmbeddedPair(AnchoredEncoder, ImagePrompted, AttentiveAnswerer):
 
     def scale(self) -> Scale:
         fitted = _calibration()
-        return Scale(fitted["softmax"]["scale"], presence=(fitted["presence"]["scale"], fitted["presence"]["bias"]))
+        presence = fitted["presence"]["scale"], fitted["presence"]["bias"]
+        return Scale(fitted["softmax"]["scale"], presence=presence, further=fitted["phrases"]["further"])
+
+    def presence(self, pictures: Tensor, phrases: Sequence[str]) -> Tensor:
+        import torch
+
+        return torch.from_numpy(self.answerer.parts.presence.probabilities(pictures, phrases)).float()
+
+    def presence_in(self, encoding: Mapping[str, Tensor], phrases: Sequence[str]) -> Tensor:
+        return self.presence(encoding["whole"][None], phrases)[0]
+
+    def absent_below(self) -> AbsentBelow:
+        return AbsentBelow(**_calibration()["absent_below"])
 
     def anchor_names(self) -> list[str]:
         return self.anchors.names()

@@ -80,4 +80,5 @@ with torch.inference_mode():
     phrases = pair.embed_texts([f"a photo of a {bare(prompt)}" for prompt in prompts])
     maps = phrase_maps(encoding, phrases, pair.anchors.mean_anchor)
     logits = decoder({name: encoding[name][None] for name in CHANNELS}, maps)["logits"]
+    present = (pair.presence_in(encoding, prompts) >= pair.absent_below().phrase).tolist()  # else nothing is painted
 """
