@@ -39,8 +39,7 @@ def figures(
             for prompt, map_ in zip(prompts, segmentation.shown(result), strict=True):
                 bins += _binned(map_, truth.get(prompt))
     measured: dict[str, Measured | float] = {
-        key: measure([value for _, value in some], [number for number, _ in some])
-        for key, some in found.items()
+        key: measure([value for _, value in some], [number for number, _ in some]) for key, some in found.items()
     }
     pixels, stated, right = bins
     return measured | {"ECE": float(np.abs(stated - right).sum() / pixels.sum())}

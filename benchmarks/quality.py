@@ -113,7 +113,7 @@ def _named(figures: Mapping[str, Measured]) -> Mixed:
 
 
 def answers(models: Models, name: str, coco: Coco) -> Mixed:
-    return {**questions.measure(models, name, coco.images, read_instances(coco.folder), coco.categories)}
+    return questions.figures(models, name, coco.images, read_instances(coco.folder), coco.categories)
 
 
 def segmentation(models: Models, name: str, coco: Coco) -> Mixed:

@@ -8,9 +8,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL.Image import Image
 
 from benchmarks.instances import Instance
+from benchmarks.presence import calibration_error
+from core.measured import Measured, Statistic, measure
 from core.models.inference import Models
 from core.tasks import vqa
 
@@ -66,26 +69,70 @@ def identity(pictures: list[list[Instance]], categories: list[str]) -> list[Item
     return items
 
 
-def measure(
+def position(pictures: list[list[Instance]], categories: list[str]) -> list[Item]:
+    """Where is it? Of categories with one instance of SMALLEST or more: the outer thirds that the middle of its box lies in, or
+    the middle of the picture."""
+    items = []
+    for number, instances in enumerate(pictures):
+        for name in categories:
+            mine = [one for one in instances if one.category == name]
+            if len(mine) == 1 and mine[0].coverage >= SMALLEST:
+                items.append(Item(number, f"Where is the {name}?", _places(mine[0].mask)))
+    return items
+
+
+def figures(
     models: Models, name: str, images: list[Image], pictures: list[list[Instance]], categories: list[str]
-) -> dict[str, float]:
-    """Accuracy of the first answers, and beside it what the likeliest answers alone, without a picture, would get.
-    Counting is the mean of the accuracies at the true counts 1, 2, and 3 or more."""
-    figures = {}
-    for part, write in {"existence": existence, "counting": counting, "identity": identity}.items():
+) -> dict[str, Measured | float]:
+    """Of each kind the accuracy of the first answers, its prior what the likeliest answers alone, without a picture, would get;
+    and how far its confidences miss that (`KIND.ECE`). Counting is the mean of the accuracies at the true counts 1, 2, and 3
+    or more; `counting.coarse` is the same of "one" against "several"."""
+    out: dict[str, Measured | float] = {}
+    parts = {"existence": existence, "counting": counting, "identity": identity, "position": position}
+    for part, write in parts.items():
         items = write(pictures, categories)
-        answers = _ask(models, name, images, items)
-        figures[part] = accuracy(items, answers, by_stratum=part == "counting")
-        figures[f"{part} prior"] = accuracy(items, prior(items), by_stratum=part == "counting")
-    return figures
+        if not items:
+            continue
+        found = _ask(models, name, images, items)
+        answers, confidences = [answer for answer, _ in found], np.array([confidence for _, confidence in found])
+        out[part] = _measured(items, answers, prior(items))
+        out[f"{part}.ECE"] = calibration_error(confidences, _right(items, answers))
+        if part == "counting":
+            coarse = [Item(one.picture, "", frozenset({_coarse(next(iter(one.right)))})) for one in items]
+            out["counting.coarse"] = _measured(coarse, list(map(_coarse, answers)), prior(coarse))
+    return out
 
 
-def accuracy(items: list[Item], answers: list[str], by_stratum: bool = False) -> float:
-    right = np.array([answer.lower() in item.right for item, answer in zip(items, answers, strict=True)])
-    if not by_stratum:
-        return float(right.mean())
+def _measured(items: list[Item], answers: list[str], guesses: list[str]) -> Measured:
+    """The mean of the accuracies of the strata, over pictures."""
     strata = np.array([item.stratum for item in items])
-    return float(np.mean([right[strata == stratum].mean() for stratum in sorted(set(strata))]))
+    owner = [item.picture for item in items]
+
+    def of(right: NDArray[np.bool_]) -> Statistic:
+        return lambda places: float(
+            np.mean([right[places][strata[places] == one].mean() for one in set(strata[places])])
+        )
+
+    guessed = of(_right(items, guesses))(np.arange(len(items)))
+    right = _right(items, answers)
+    return measure(right, owner, guessed, of(right))
+
+
+def _right(items: list[Item], answers: list[str]) -> NDArray[np.bool_]:
+    return np.array([answer.lower() in item.right for item, answer in zip(items, answers, strict=True)])
+
+
+def _coarse(count: str) -> str:
+    return "one" if count == "1" else "several"
+
+
+def _places(mask: NDArray[np.bool_]) -> frozenset[str]:
+    """By the middle of the box."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    y, x = (rows[0] + rows[-1]) / 2 / mask.shape[0], (columns[0] + columns[-1]) / 2 / mask.shape[1]
+    found = {"left": x < 1 / 3, "right": x > 2 / 3, "top": y < 1 / 3, "bottom": y > 2 / 3}
+    places = {name for name, there in found.items() if there}
+    return frozenset(places or {"middle"})
 
 
 def prior(items: list[Item]) -> list[str]:
@@ -97,13 +144,14 @@ def prior(items: list[Item]) -> list[str]:
     return [best[item.question if "What" in item.question else ""] for item in items]
 
 
-def _ask(models: Models, name: str, images: list[Image], items: list[Item]) -> list[str]:
-    found: dict[tuple[int, str], str] = {}
+def _ask(models: Models, name: str, images: list[Image], items: list[Item]) -> list[tuple[str, float]]:
+    """(first answer, its confidence) of each."""
+    found: dict[tuple[int, str], tuple[str, float]] = {}
     for number, image in enumerate(images):
         questions = list(dict.fromkeys(item.question for item in items if item.picture == number))
         for start in range(0, len(questions), vqa.MAX_QUESTIONS):
             for answers in vqa.answer(models, name, image, questions[start : start + vqa.MAX_QUESTIONS]):
-                found[number, answers.question] = next(iter(answers.confidences), "")
+                found[number, answers.question] = next(iter(answers.confidences.items()), ("", 0.0))
     return [found[item.picture, item.question] for item in items]
 
 
