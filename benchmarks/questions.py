@@ -96,7 +96,7 @@ def figures(
         found = _ask(models, name, images, items)
         answers, confidences = [answer for answer, _ in found], np.array([confidence for _, confidence in found])
         out[part] = _measured(items, answers, prior(items))
-        out[f"{part}.ECE"] = calibration_error(confidences, _right(items, answers))
+        out[f"{part}.ECE"] = _calibration(items, confidences, _right(items, answers))
         if part == "counting":
             coarse = [Item(one.picture, "", frozenset({_coarse(next(iter(one.right)))})) for one in items]
             out["counting.coarse"] = _measured(coarse, list(map(_coarse, answers)), prior(coarse))
@@ -116,6 +116,12 @@ def _measured(items: list[Item], answers: list[str], guesses: list[str]) -> Meas
     guessed = of(_right(items, guesses))(np.arange(len(items)))
     right = _right(items, answers)
     return measure(right, owner, guessed, of(right))
+
+
+def _calibration(items: list[Item], confidences: NDArray[np.floating], right: NDArray[np.bool_]) -> Measured:
+    """The calibration error of first answers' confidences, over pictures."""
+    owner = [item.picture for item in items]
+    return measure(right, owner, statistic=lambda places: calibration_error(confidences[places], right[places]))
 
 
 def _right(items: list[Item], answers: list[str]) -> NDArray[np.bool_]:

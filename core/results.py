@@ -44,7 +44,7 @@ class Classification:
     logits: list[list[float]]  # scale * cosine + bias, as the model was trained to use them
     scores: list[list[float]]  # what `scoring` makes of them
     scoring: str
-    calibrated: bool  # whether it was measured how often a label with such a score is true of the picture
+    calibrated: bool  # whether it was measured how often a label with such a score is right
     own_labels: bool = False  # whether they are the model's, which read none of those typed
     sigmoid: bool = False  # whether the model was trained to score each label apart, as SigLIP is
     notes: list[str] = field(default_factory=list)  # what to say of each picture, "" if nothing
@@ -100,15 +100,11 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class Answers:
-    """The likeliest answers to one question, best first, with confidences in 0..1; `hint` says what to bear in mind. `kind` is
-    the kind of question that the built-in model took it for, "" for other models; `calibrated` whether it was measured how often
-    answers of that kind with such a confidence are right: if not, a confidence is no probability and only ranks."""
+    """The likeliest answers to one question, best first, with confidences in 0..1; `hint` says what to bear in mind."""
 
     question: str
     confidences: dict[str, float]
     hint: str = ""
-    kind: str = ""
-    calibrated: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from typing import Any
 import gradio as gr
 
 from core.models.family import EMBEDDED
-from core.models.trust import look_up
+from core.models.trust import CONFIDENCE, look_up
 from core.tasks import measuring
-from core.trust import sentence
+from core.trust import CALIBRATED, sentence
 from tabs._jobs import LONG, downloaded, stoppable, stops
 from tabs._lab import Lab, bind
 from tabs._shown import trust
@@ -25,6 +25,12 @@ def line(lab: Lab, model: str, *figures: str) -> str:
     """What was measured of the model about such answers, as HTML: a sentence for each figure that is known, or that none is."""
     known = [look_up(lab.models, model, figure) for figure in figures]
     return trust(*dict.fromkeys(sentence(one) for one in known if one)) or trust(sentence(None))
+
+
+def calibrated(lab: Lab, model: str, figure: str) -> bool:
+    """Whether confidences of this kind of answer may be shown as percentages."""
+    known = look_up(lab.models, model, f"{figure}.{CONFIDENCE}")
+    return known is not None and known.measured.value <= CALIBRATED
 
 
 def measure_button(lab: Lab, model: gr.Dropdown, kind: str) -> None:

@@ -121,7 +121,7 @@ def classify(
         logits.tolist(),
         scores.tolist(),
         scoring,
-        calibrated=scoring == "independent" and scale.presence is not None,
+        calibrated=scoring != "cosine" and scale.presence is not None,  # who measured one, measured both
         sigmoid=scale.sigmoid,
         notes=notes,
         none_of_these=none_of_these,

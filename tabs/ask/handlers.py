@@ -23,7 +23,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._shown import bars, drawings, trust
 from tabs._texts import texts
-from tabs._trust import line
+from tabs._trust import calibrated, line
 from tabs._values import lines, needed, rows
 from web.inputs import file_name
 
@@ -68,7 +68,7 @@ def answer_question(
     drawing, check = _attribution(lab, model, image, questions[0])
     yield only(
         Outputs,
-        shown=bars(list(found[0].confidences.items()), percent=False)
+        shown=bars(list(found[0].confidences.items()), calibrated(lab, model, figure_of(questions[0])))
         + line(lab, model, figure_of(questions[0]))
         + trust(found[0].hint),
         note=lines(images.note(image)),

@@ -72,10 +72,11 @@ def classify(
     yield from downloaded(lab, model, progress, _noted)
     result = zero_shot.classify(lab.models, model, [image], names, templates, scoring, stepper(progress, SAID.encoding))
     ranked = sorted(zip(result.labels, result.scores[0], strict=True), key=lambda row: -row[1])
+    none = SAID.none_of_these if any(result.none_of_these) else ""
     why = drawings(_anchors(lab, model, image, result, templates), scores.drawing(result))
     yield only(
         Outputs,
-        shown=bars(ranked[:BEST_SHOWN], result.calibrated) + _trust(lab, model, result),
+        shown=bars(ranked[:BEST_SHOWN], result.calibrated, none) + _trust(lab, model, result, bool(none)),
         note=lines(*result.notes),
         answer=dict(zip(result.labels, result.scores[0], strict=True)),
         why=why,
@@ -108,6 +109,11 @@ def classify_many(
     )
     called = titles(files)
     notes = [f"{as_text(name)}: {note}" for name, note in zip(called, result.notes, strict=True) if note]
+    notes += [
+        f"{as_text(name)}: {SAID.none_of_these}"
+        for name, none in zip(called, result.none_of_these, strict=True)
+        if none
+    ]
     yield only(
         Outputs,
         shown=trust(SAID("matrix", number=len(called), labels=len(result.labels)), _trust(lab, model, result)),
@@ -124,10 +130,12 @@ def two_pets() -> tuple[list[str], str]:
     return [str(EXAMPLES_FOLDER / file) for file in TWO_PETS], PETS
 
 
-def _trust(lab: Lab, model: str, result: Classification) -> str:
+def _trust(lab: Lab, model: str, result: Classification, none: bool = False) -> str:
     """What the scores are worth, as HTML."""
     if result.own_labels:
         return trust(SAID.own_labels)
+    if none:
+        return line(lab, model, "presence.none_caught shipped")
     if result.scoring != "independent":
         return line(lab, model, "choice.top1")
     if result.calibrated:

@@ -49,6 +49,7 @@ def build(lab: Lab) -> None:
             threshold = gr.Slider(0, 1, DEFAULT_THRESHOLD, step=0.01, label=SAID.threshold)
             with gr.Accordion(COMMON.options, open=False):
                 mode = gr.Radio(MODES, value=True, label=SAID.masks)
+                anyway = gr.Checkbox(False, label=SAID.anyway)
                 model = model_picker(lab, TASK.needs)
                 measure_button(lab, model, "segmentation")
             with gr.Row():
@@ -81,10 +82,10 @@ def build(lab: Lab) -> None:
         "segment",
         image,
         source,
-        {"prompts": prompts, "threshold": threshold, "exclusive": mode, "model": model},
+        {"prompts": prompts, "threshold": threshold, "exclusive": mode, "anyway": anyway, "model": model},
         EXAMPLES,
     )
-    words: dict[str, Any] = {"inputs": [image, prompts, threshold, model, mode], "outputs": list(outputs)}
+    words: dict[str, Any] = {"inputs": [image, prompts, threshold, model, mode, anyway], "outputs": list(outputs)}
     like: dict[str, Any] = {"inputs": [image, example, box, threshold, model, mode], "outputs": list(outputs)}
     endpoint(lab, handlers.segment, words["inputs"], outputs, handlers.PUBLIC, "segment", **SHORT)
     endpoint(lab, handlers.segment_like, like["inputs"], outputs, handlers.PUBLIC, "segment_like", **SHORT)
@@ -100,9 +101,10 @@ def build(lab: Lab) -> None:
     link_to(lab, form, asked, outputs.link)
 
     redraw: dict[str, Any] = {"outputs": list(outputs), "api_visibility": "private", "show_progress": "hidden"}
-    again = [last, threshold, mode]
+    again = [last, threshold, mode, anyway]
     threshold.input(bind(lab, handlers.redraw), again, trigger_mode="always_last", **redraw)
     mode.input(bind(lab, handlers.redraw), again, **redraw)
+    anyway.input(bind(lab, handlers.redraw), again, **redraw)
     refine: dict[str, Any] = {
         "outputs": list(outputs),
         "api_visibility": "private",

@@ -57,6 +57,7 @@ class Last:
     result: Segmentation
     name: str
     trust: str = ""  # as HTML
+    anyway: bool = False  # whether also what is probably absent is painted
     clicked: str = ""
     points: tuple[tuple[float, float, bool], ...] = ()
 
@@ -72,10 +73,11 @@ def segment(
     threshold: float = segmentation.DEFAULT_THRESHOLD,
     model: str = EMBEDDED,
     exclusive: bool = True,
+    anyway: bool = False,
     progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds its progress bar by this default
 ) -> Iterator[Outputs]:
     """Find in a picture what each prompt names. Prompts are separated by commas or line breaks; if exclusive, each pixel
-    goes to its likeliest prompt, so that masks do not overlap. Gives the painted picture and for each prompt its label,
+    goes to its likeliest prompt, so that masks do not overlap; what is probably not in the picture is painted if anyway. Gives the painted picture and for each prompt its label,
     coverage (0..1), box [x0, y0, x1, y1] in pixels, and mask (a PNG file)."""
     names, image = segmentation.parse_prompts(prompts), needed(image)
     yield from downloaded(lab, model, progress, _noted)
@@ -83,7 +85,7 @@ def segment(
     result = segmentation.segment(lab.models, model, image, names)
     program = segmentation.program(lab.models, model, file_name(image), names)
     trust = line(lab, model, "segmentation.mIoU", "segmentation.absent_area")
-    yield _answer(image, result, threshold, exclusive, program, trust)
+    yield _answer(image, result, threshold, exclusive, program, trust, anyway)
 
 
 def segment_like(
@@ -135,7 +137,7 @@ def refine_by_box(
     """Refine the mask by the box around it."""
     box = None
     if last is not None:
-        found = segmentation.masks(last.result, threshold, bool(exclusive))
+        found = segmentation.masks(last.result, threshold, bool(exclusive), anyway=last.anyway)
         box = next((mask.box for mask in found if mask.label == label), None)
     yield from _refined(lab, last, label, model, threshold, exclusive, progress, box=box)
 
@@ -145,17 +147,26 @@ def covered(answer: Any) -> dict[str, float]:
     return {row["label"]: row["coverage"] for row in answer}
 
 
-def redraw(lab: Lab, last: Last | None, threshold: float, exclusive: bool) -> Outputs:
+def redraw(lab: Lab, last: Last | None, threshold: float, exclusive: bool, anyway: bool = False) -> Outputs:
     """The last result by another threshold or rule; no model runs."""
-    return only(Outputs, **_painted(last, threshold, exclusive)) if last else only(Outputs)
+    if last is None:
+        return only(Outputs)
+    last = replace(last, anyway=bool(anyway))
+    return only(Outputs, **_painted(last, threshold, exclusive), last=last)
 
 
 def _answer(
-    image: PIL.Image.Image, result: Segmentation, threshold: float, exclusive: bool, program: str, trust: str
+    image: PIL.Image.Image,
+    result: Segmentation,
+    threshold: float,
+    exclusive: bool,
+    program: str,
+    trust: str,
+    anyway: bool = False,
 ) -> Outputs:
     picture = image.resize(drawing.shown_size(image), PIL.Image.Resampling.LANCZOS)
     picture.info["original size"] = result.size
-    last = Last(picture, result, file_name(image), trust)
+    last = Last(picture, result, file_name(image), trust, bool(anyway))
     return only(
         Outputs,
         **_painted(last, threshold, exclusive),
@@ -191,5 +202,5 @@ def _refined(
 
 
 def _painted(last: Last, threshold: float, exclusive: bool) -> dict[str, Any]:
-    painted = paint(last.picture, last.result, last.name, threshold, bool(exclusive))
+    painted = paint(last.picture, last.result, last.name, threshold, bool(exclusive), last.anyway)
     return {**painted, "shown": painted["shown"] + last.trust}

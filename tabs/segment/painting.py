@@ -7,7 +7,7 @@ from __future__ import annotations
 import html
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -25,35 +25,42 @@ HEADER = ["prompt", "coverage", "box"]
 
 
 def paint(
-    picture: PIL.Image.Image, result: Segmentation, name: str, threshold: float, exclusive: bool
+    picture: PIL.Image.Image, result: Segmentation, name: str, threshold: float, exclusive: bool, anyway: bool
 ) -> dict[str, Any]:
     """The painted picture; what is in it as words, JSON and a table; and both downloads, by the names of the outputs."""
-    found = segmentation.masks(result, threshold, exclusive)
+    found = segmentation.masks(result, threshold, exclusive, anyway=anyway)
+    absent = dict(zip(result.labels, result.absent or [None] * len(result.labels), strict=True))
     measured = [mask.row() for mask in found]
     pngs = [mask.png() for mask in found]
     names = [f"mask-{number:02d}.png" for number in range(1, len(pngs) + 1)]
-    data = [[row["label"], f"{row['coverage']:.1%}", str(row["box"] or SAID.not_found)] for row in measured]
+    data = [
+        [row["label"], f"{row['coverage']:.1%}", str(row["box"] or _nothing(absent[row["label"]]))] for row in measured
+    ]
     return {
         "painted": drawing.overlay(picture, found),
         "answer": [{**row, "mask": _file(name, png)} for row, name, png in zip(measured, names, pngs, strict=True)],
-        "shown": _legend(result.labels, measured),
+        "shown": _legend(result.labels, measured, absent),
         "table": rows(HEADER, data),
         "download": write_file("masks.zip", _zip(names, pngs, result.labels)),
         "coco": write_file("masks.json", json.dumps(segmentation.coco(found, name))),
     }
 
 
-def _legend(labels: list[str], measured: Sequence[dict[str, Any]]) -> str:
+def _legend(labels: list[str], measured: Sequence[dict[str, Any]], absent: Mapping[str, bool | None]) -> str:
     """Each prompt beside a square of the very colour it is painted in, and how much of the picture it covers."""
     squares = [
-        f'<li class="key"><span style="background: {colour}"></span>{html.escape(label)}: {_covered(row)}</li>'
+        f'<li class="key"><span style="background: {colour}"></span>{html.escape(label)}: {_covered(row, absent[label])}</li>'
         for (label, colour), row in zip(drawing.legend(labels), measured, strict=True)
     ]
     return f'<ul class="legend">{"".join(squares)}</ul>'
 
 
-def _covered(row: dict[str, Any]) -> str:
-    return SAID("covers", share=row["coverage"]) if row["box"] else SAID.not_found
+def _covered(row: dict[str, Any], absent: bool | None) -> str:
+    return SAID("covers", share=row["coverage"]) if row["box"] else _nothing(absent)
+
+
+def _nothing(absent: bool | None) -> str:
+    return SAID.absent if absent else SAID.not_found
 
 
 def _zip(names: Sequence[str], pngs: Sequence[bytes], labels: Sequence[str]) -> bytes:

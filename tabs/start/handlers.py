@@ -36,6 +36,7 @@ def answer(lab: Lab, image: PIL.Image.Image | None, labels: str) -> Iterator[Out
     result = zero_shot.classify(lab.models, EMBEDDED, [image], names)
     ranked = sorted(zip(result.labels, result.scores[0], strict=True), key=lambda row: -row[1])
     best = ranked[0][0]
+    none = SAID.none_of_these if any(result.none_of_these) else ""
     picture = lab.models.embed_images(EMBEDDED, [image])[0]
     label = zero_shot.label_vectors(lab.models, EMBEDDED, [best])[0]
     anchor_names = lab.models.detail(EMBEDDED, "anchor_names")
@@ -43,6 +44,6 @@ def answer(lab: Lab, image: PIL.Image.Image | None, labels: str) -> Iterator[Out
     said = SAID("finding", label=best, anchors=", ".join(shared)) if shared else SAID("no_anchors", label=best)
     yield only(
         Outputs,
-        shown=bars(ranked[:6], result.calibrated) + trust(said),
+        shown=bars(ranked[:6], result.calibrated, none) + trust(said),
         why=drawings(anchors.drawing(picture, label, anchor_names, best)),
     )
