@@ -41,12 +41,12 @@ def trust(*said: str) -> str:
     return "".join(f'<p class="trust">{html.escape(words)}</p>' for words in said if words)
 
 
-def drawings(*drawn: Drawing | None) -> str:
+def drawings(*drawn: Drawing | None, heading: str = COMMON.why) -> str:
     """Under one heading, each with its finding in words; nothing where there is none."""
     figures = "".join(
         f"<figure>{one.svg()}<figcaption>{html.escape(one.finding)}</figcaption></figure>" for one in drawn if one
     )
-    return f'<h3>{COMMON.why}</h3><div class="why">{figures}</div>' if figures else ""
+    return f'<h3>{heading}</h3><div class="why">{figures}</div>' if figures else ""
 
 
 def error(message: str) -> str:

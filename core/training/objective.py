@@ -39,7 +39,7 @@ class Config:
 
     steps: int = option(200, "how often the weights are changed", 1, 20_000)
     batch: int = option(32, "examples in each step", 2, 1024)
-    chunk: int = option(0, "micro-batch: examples at once in memory, 0 for all; the result is the same", 0, 1024)
+    chunk: int = option(0, "examples at once in memory, a micro-batch; 0 for all; the result is the same", 0, 1024)
     learning_rate: float = option(1e-3, "how far each step changes the weights", 1e-7, 1.0)
     warmup: int = option(10, "steps until the learning rate is reached", 0, 5_000)
     weight_decay: float = option(0.05, "pull of the weights towards zero", 0.0, 1.0)

@@ -23,7 +23,7 @@ class FrozenPrefixConfig(Config):
     mapping: str = option(
         "mlp", "ClipCap's perceptron, or a Perceiver resampler, whose queries attend to the grid", of=MAPPINGS
     )
-    slots: int = option(10, "prefix vectors: how long the prefix is", 1, 20)
+    slots: int = option(10, "how many vectors the prefix has", 1, 20)
     layers: int = option(2, "layers of the resampler", 1, 6)
 
 
