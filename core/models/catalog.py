@@ -17,7 +17,7 @@ from core.engine import OnStep
 from core.errors import UserError
 from core.models import embedded, families, hub, trained
 from core.models.abilities import Model
-from core.models.family import FAMILIES, Spec, by_architecture
+from core.models.family import EMBEDDED, FAMILIES, Spec, by_architecture
 from core.models.folders import RunModels, Skipped, fingerprint, local_specs, read_spec
 from core.registry import Registry, discover
 
@@ -105,7 +105,8 @@ class Catalog:
         """One line for the picker: name, size, licence, and whether it is on this machine."""
         spec = self.spec(name)
         here = "on this machine" if self.path(name) else "downloads when first used"
-        short = spec.id if len(spec.id) <= LABEL_LENGTH else f"{spec.id[: LABEL_LENGTH - 1]}…"
+        called = "built-in model" if spec.id == EMBEDDED else spec.id
+        short = called if len(called) <= LABEL_LENGTH else f"{called[: LABEL_LENGTH - 1]}…"
         return f"{short} · {spec.megabytes:,} MB · {spec.licence} · {here}"
 
     def fetch(self, name: str, on_step: OnStep | None = None) -> Path:

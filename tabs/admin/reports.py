@@ -8,6 +8,7 @@ import html
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from core.explain import curves
 from core.models.family import EMBEDDED
@@ -21,7 +22,7 @@ from tabs._shown import drawings
 from tabs._texts import texts
 from tabs._values import as_text
 from tabs.admin.starting import described
-from tabs.admin.tables import table, thumbnail
+from tabs.admin.tables import link, table, thumbnail
 
 SAID = texts("admin")
 PACE = ("step", "epoch", "loss", "grad_norm", "learning_rate", "examples_per_second", "seconds_left", "memory_mb")
@@ -32,7 +33,7 @@ def run_table(runs: Runs, listed: Sequence[Run]) -> str:
     """The runs as an HTML table, or the sentence that there is none."""
     data = [
         [
-            run.name,
+            link(run.name, f"?run={quote(run.id)}"),
             SAID.state_stopping if run.stopping else run.state,
             result(run, runs.metrics(run.id)),
             SAID("of_steps", done=run.step, total=run.steps),
@@ -42,7 +43,7 @@ def run_table(runs: Runs, listed: Sequence[Run]) -> str:
         for run in listed
     ]
     header = [SAID.name, SAID.state, SAID.result, SAID.steps, SAID.objective, SAID.data]
-    shown = table(SAID.listed, header, [[html.escape(cell) for cell in row] for row in data])
+    shown = table(SAID.listed, header, [[name, *map(html.escape, row)] for name, *row in data])
     return shown or f"<p>{html.escape(SAID.nothing_yet)}</p>"
 
 

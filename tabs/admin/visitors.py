@@ -48,7 +48,13 @@ def build(lab: Lab) -> None:
         with gr.Column(min_width=260, scale=1):
             gr.HTML(way_in(lab), elem_classes="way-in")
     with gr.Column(elem_classes="result", elem_id="result-admin"):
-        outputs = Shown(listed, *(gr.HTML(label=name) for name in Shown._fields[1:]))
+        head = gr.HTML(label="run")
+        with gr.Row(elem_classes="task"):
+            with gr.Column(min_width=300, scale=2):
+                curves = gr.HTML(label="curves")
+            with gr.Column(min_width=300, scale=3):
+                predictions = gr.HTML(label="predictions")
+    outputs = Shown(listed, head, curves, predictions)
     query = gr.Textbox(visible="hidden")
     opening = gr.Button(visible="hidden", elem_id="open-admin")
     opening.click(

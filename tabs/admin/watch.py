@@ -89,13 +89,13 @@ def _lay_out(lab: Lab) -> tuple[Watch, _Take]:
     with gr.Column(visible=False, elem_classes="result") as details:
         with gr.Row(elem_classes="task"):
             with gr.Column(min_width=300, scale=2):
-                status, uses = gr.Markdown(label="status"), gr.HTML(label="uses")
+                status, uses = gr.Markdown(label="where it stands"), gr.HTML(label="uses")
                 with gr.Row():
                     cancel, resume = gr.Button(SAID.cancel), gr.Button(SAID.resume)
                     duplicate, delete = gr.Button(SAID.duplicate), gr.Button(SAID.delete, variant="stop")
                 with gr.Column() as give:
                     take = _Take()
-                    file = gr.DownloadButton(visible="hidden", elem_id="model-zip")
+                    file = gr.DownloadButton(elem_id="model-zip")  # never shown
                     pushed = gr.Markdown(label="pushed")
             with gr.Column(min_width=300, scale=3):
                 curves, differences = gr.HTML(label="curves"), gr.Markdown(label="differences")

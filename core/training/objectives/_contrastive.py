@@ -27,7 +27,7 @@ class ContrastiveConfig(Config):
     loss: str = option("softmax", "CLIP's softmax, SigLIP's sigmoid, or CLOOB's InfoLOOB", of=LOSSES)
     lock_image: bool = option(True, "LiT: the image side is frozen, only the text side is trained")
     neighbours: bool = option(False, "DeCLIP: also match each picture with the text nearest to its own")
-    rank: int = option(8, "of LoRA's matrices; for a published checkpoint, not for the embedded pair", 1, 128)
+    rank: int = option(8, "of LoRA's matrices; for a published checkpoint, not for the built-in pair", 1, 128)
 
 
 class ContrastiveLearner(Learner):
