@@ -10,6 +10,7 @@ from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from core.errors import UserError
@@ -35,15 +36,16 @@ class ObjectiveForm:
             label=SAID.what,
         )
         self.groups: dict[str, gr.Column] = {}
+        self.folded: dict[str, gr.Accordion] = {}
         self.fields: dict[str, dict[str, Component]] = {}
         for number, objective in enumerate(objectives):
             with gr.Column(visible=number == 0) as group:
                 gr.Markdown(
                     _paragraphs(objective.about), latex_delimiters=[{"left": "$", "right": "$", "display": False}]
                 )
-                with gr.Accordion(SAID.settings, open=False), gr.Row(elem_classes="settings"):
+                with gr.Accordion(SAID.settings, open=False) as folded, gr.Row(elem_classes="settings"):
                     self.fields[objective.name] = {field.name: _component(field) for field in fields(objective.Config)}
-            self.groups[objective.name] = group
+            self.groups[objective.name], self.folded[objective.name] = group, folded
         self.choice.change(self._show, self.choice, list(self.groups.values()), api_visibility="private")
 
     @property
@@ -56,11 +58,11 @@ class ObjectiveForm:
         name = str(values[self.choice])
         return name, {field: values[component] for field, component in self.fields.get(name, {}).items()}
 
-    def filled(self, name: str, settings: Mapping[str, Any]) -> dict[Component, Any]:
+    def filled(self, name: str, settings: Mapping[str, Any]) -> dict[Block, Any]:
         """Updates that show an objective with these settings. Raises UserError where there is no such objective (any more)."""
         if name not in self.fields:
             raise UserError(SAID("unknown_objective", name=name[:80]))
-        shown: dict[Component, Any] = {self.choice: name}
+        shown: dict[Block, Any] = {self.choice: name, self.folded[name]: gr.Accordion(open=True)}
         for field, component in self.fields[name].items():
             if field in settings:
                 shown[component] = settings[field]

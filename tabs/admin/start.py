@@ -67,7 +67,7 @@ class StartPanel:
             name=str(values[self.name] or ""),
         )
 
-    def filled(self, lab: Lab, run: Run) -> dict[Component, Any]:
+    def filled(self, lab: Lab, run: Run) -> dict[Block, Any]:
         """Updates that show the settings, the base and the data of a run. Raises UserError where its objective is not there."""
         own = (SAID("source_run", name=run.name), f"run:{run.id}")
         return {

@@ -64,7 +64,14 @@ def build(lab: Lab, page: gr.Blocks, start: StartPanel, tabs: gr.Tabs) -> None:
     zipped = take.download.click(inputs=outputs.chosen, **on(download_model), show_progress_on=outputs.pushed)
     zipped.then(None, outputs.file, None, js=DOWNLOAD, **PRIVATE)
     take.push.click(inputs=[outputs.chosen, take.repo], **on(push_model), show_progress_on=outputs.pushed)
-    filled = [tabs, outputs.error, *start.objective.components, start.source, start.base]
+    filled = [
+        tabs,
+        outputs.error,
+        *start.objective.components,
+        *start.objective.folded.values(),
+        start.source,
+        start.base,
+    ]
     outputs.duplicate.click(_duplicate(lab, start, tabs, outputs.error), outputs.chosen, filled, **PRIVATE)
 
 
