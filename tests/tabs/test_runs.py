@@ -48,7 +48,7 @@ def test_a_run_from_the_start_to_a_tab(admin, client, few):
     answer, *_ = client.predict(
         cat, "a cat, a boat", "a photo of {}", "softmax", "eight pictures", api_name="/classify"
     )
-    assert answer["label"] == "a cat"
+    assert max(answer, key=answer.get) == "a cat"
     with pytest.raises(AppError, match="finished"):
         admin.predict(id, api_name="/runs_resume")
 

@@ -83,11 +83,11 @@ class Runs:
         of another are being made here or another one trains."""
         if not self._preparing.acquire(blocking=False):
             raise UserError(
-                f"{self._prepared_now!r} is being prepared. Wait until it trains: one run trains at a time."
+                f"{self._prepared_now} is being prepared. Wait until it trains: one run trains at a time."
             )
         try:
             _refuse_second(self._running())
-            self._prepared_now = name or "Another run"
+            self._prepared_now = repr(name) if name else "Another run"
             yield
         finally:
             self._preparing.release()
