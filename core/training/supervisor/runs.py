@@ -82,9 +82,7 @@ class Runs:
         """To be held while the data of a run are made. Raises UserError at once, so that nobody makes data in vain, while those
         of another are being made here or another one trains."""
         if not self._preparing.acquire(blocking=False):
-            raise UserError(
-                f"{self._prepared_now} is being prepared. Wait until it trains: one run trains at a time."
-            )
+            raise UserError(f"{self._prepared_now} is being prepared. Wait until it trains: one run trains at a time.")
         try:
             _refuse_second(self._running())
             self._prepared_now = repr(name) if name else "Another run"
