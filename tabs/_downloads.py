@@ -20,6 +20,10 @@ def write_file(name: str, content: str | bytes) -> str:
 
 def write_jpeg(image: PIL.Image.Image) -> str:
     """The path of a small picture."""
+    return write_file("picture.jpg", jpeg(image))
+
+
+def jpeg(image: PIL.Image.Image) -> bytes:
     buffer = BytesIO()
     image.save(buffer, "JPEG", quality=85)
-    return write_file("picture.jpg", buffer.getvalue())
+    return buffer.getvalue()

@@ -17,7 +17,7 @@ from core.engine import OnStep
 from core.errors import UserError
 from core.models import embedded, families, hub, trained
 from core.models.abilities import Model
-from core.models.family import FAMILIES, Spec, by_architecture
+from core.models.family import EMBEDDED, FAMILIES, Spec, by_architecture
 from core.models.folders import RunModels, Skipped, fingerprint, local_specs, read_spec
 from core.registry import Registry, discover
 
@@ -106,8 +106,9 @@ class Catalog:
         """One line for the picker: family, name, size, licence, and whether it is on this machine or can be had."""
         spec = self.spec(name)
         here = "on this machine" if self.path(name) else UNREACHABLE if hub.reachable() is False else DOWNLOADS
-        short = spec.id if len(spec.id) <= LABEL_LENGTH else f"{spec.id[: LABEL_LENGTH - 1]}…"
-        return f"{spec.family} · {short} · {spec.megabytes:,} MB · licence: {spec.licence} · {here}"
+        called = "built-in model" if spec.id == EMBEDDED else f"{spec.family} · {spec.id}"
+        short = called if len(called) <= LABEL_LENGTH else f"{called[: LABEL_LENGTH - 1]}…"
+        return f"{short} · {spec.megabytes:,} MB · licence: {spec.licence} · {here}"
 
     def offered(self, needs: type[Any] | tuple[type[Any], ...] | None = None) -> list[Spec]:
         """`specs` for a picker: those on this machine first, then by family."""

@@ -95,7 +95,7 @@ def fetch(model_id: str, revision: str, on_step: OnStep | None = None) -> Path:
         pinned = "" if revision == "main" else f" --revision {revision}"
         raise UserError(
             f"{model_id} is not on this machine and could not be fetched. Where there is a network, run "
-            f"`hf download {model_id}{pinned}` and try again; or choose the embedded model, which needs none."
+            f"`hf download {model_id}{pinned}` and try again; or choose the built-in model, which needs none."
         ) from None
     if not _has_weights(path):
         raise NoWeights(model_id)

@@ -207,7 +207,7 @@ def _anchored(models: Models, name: str, image: Image, added: Sequence[Image] = 
 def anchor_names(models: Models, name: str = EMBEDDED) -> list[str]:
     """One for each coordinate of the model's vectors. Raises UserError for a model without anchors."""
     if not issubclass(models.catalog.adapter(name), AnchoredEncoder):
-        raise UserError(f"{name} has no anchors. Choose the embedded model.")
+        raise UserError(f"{name} has no anchors. Choose the built-in model.")
     names: list[str] = models.detail(name, "anchor_names")
     return names
 

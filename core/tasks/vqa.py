@@ -70,7 +70,7 @@ def hint(name: str, question: str) -> str:
     if name != EMBEDDED or parse(question).kind != OTHER:
         return ""
     return (
-        "The embedded model was not trained on this kind of question, so take its answer with care. It knows "
+        "The built-in model was not trained on this kind of question, so take its answer with care. It knows "
         + ", ".join(KIND_EXAMPLES.values())
         + "."
     )

@@ -13,7 +13,7 @@ from core.training.run_folder import FAILED, INTERRUPTED
 # A full disk shows as an OSError, or inside the message of what the libraries for weights raise.
 DISK_FULL_WORDS = ("No space left", "StorageFull", "PytorchStreamWriter", "inline_container", "File too large")
 DISK_FULL = "Writing failed: the disk is full, or gone. What was kept before stays: make room and resume."
-KILLED = "Its process was killed, as the system does when memory runs out. Resume it, or clone it with a smaller batch."
+KILLED = "Its process was killed, as the system does when memory runs out. Resume it, or duplicate and edit it with a smaller batch."
 DISK_FULL_STATUS = 74  # the exit status of a process that could not write, so that its folder cannot say so (EX_IOERR)
 STARTED = "--- started"  # the first word of the line that is put into the log before each start
 STOPPED_ON_PURPOSE = (0, -signal.SIGINT, -signal.SIGTERM)  # exit statuses

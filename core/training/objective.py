@@ -37,13 +37,13 @@ def option(default: Any, help: str, low: float | None = None, high: float | None
 class Config:
     """What all objectives ask. Values out of range raise UserError."""
 
-    steps: int = option(200, "updates of the weights", 1, 20_000)
-    batch: int = option(32, "examples in each update", 2, 1024)
-    chunk: int = option(0, "examples at once in memory, 0 for all; the result is the same", 0, 1024)
-    learning_rate: float = option(1e-3, "size of an update", 1e-7, 1.0)
-    warmup: int = option(10, "updates until the learning rate is reached", 0, 5_000)
+    steps: int = option(200, "how often the weights are changed", 1, 20_000)
+    batch: int = option(32, "examples in each step", 2, 1024)
+    chunk: int = option(0, "examples at once in memory, a micro-batch; 0 for all; the result is the same", 0, 1024)
+    learning_rate: float = option(1e-3, "how far each step changes the weights", 1e-7, 1.0)
+    warmup: int = option(10, "steps until the learning rate is reached", 0, 5_000)
     weight_decay: float = option(0.05, "pull of the weights towards zero", 0.0, 1.0)
-    eval_every: int = option(50, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
+    eval_every: int = option(50, "steps between two evaluations; each keeps a checkpoint", 1, 20_000)
     held_out: float = option(0.2, "share of the data that is measured on and never trained on", 0.05, 0.9)
     seed: int = option(0, "of the split, the first weights and the order", 0, 2**31 - 1)
 

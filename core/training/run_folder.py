@@ -100,6 +100,12 @@ class RunFolder:
             )
         return split
 
+    def held_out(self) -> int | None:
+        """How many examples are measured on; None of a folder of before there was a split.json."""
+        with suppress(UserError, TypeError, KeyError):
+            return len(self._read("split.json")["held_out"]) if (self.path / "split.json").exists() else None
+        return None
+
     def status(self) -> dict[str, Any]:
         """`state` and, where there is one, a `reason`; of a run that never began, nothing."""
         return self._read("status.json") if (self.path / "status.json").exists() else {}

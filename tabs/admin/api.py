@@ -51,7 +51,7 @@ def runs_show(lab: Lab, id: str) -> dict[str, Any]:
 
 
 def runs_cancel(lab: Lab, id: str) -> dict[str, Any]:
-    """Stop a run after its present update and keep what it has."""
+    """Stop a run after its present step and keep what it has."""
     runs_of(lab).cancel(str(id))
     return asdict(runs_of(lab).get(str(id)))
 

@@ -10,14 +10,18 @@ from dataclasses import Field, fields
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 
 from core.errors import UserError
+from tabs._texts import texts
 
 if TYPE_CHECKING:
     from core.training.objective import Objective
 
+SAID = texts("admin")
 WIDE = 200  # pixels of a field at least: two or three stand side by side
+ANY = 2**31 - 1  # up to here a field takes any whole number
 
 
 class ObjectiveForm:
@@ -29,18 +33,19 @@ class ObjectiveForm:
         self.choice = gr.Dropdown(
             [(objective.title, objective.name) for objective in objectives],
             value=self.first,
-            label="What is to be learned",
+            label=SAID.what,
         )
         self.groups: dict[str, gr.Column] = {}
+        self.folded: dict[str, gr.Accordion] = {}
         self.fields: dict[str, dict[str, Component]] = {}
         for number, objective in enumerate(objectives):
             with gr.Column(visible=number == 0) as group:
                 gr.Markdown(
                     _paragraphs(objective.about), latex_delimiters=[{"left": "$", "right": "$", "display": False}]
                 )
-                with gr.Accordion("Settings", open=False), gr.Row():
+                with gr.Accordion(SAID.settings, open=False) as folded, gr.Row(elem_classes="settings"):
                     self.fields[objective.name] = {field.name: _component(field) for field in fields(objective.Config)}
-            self.groups[objective.name] = group
+            self.groups[objective.name], self.folded[objective.name] = group, folded
         self.choice.change(self._show, self.choice, list(self.groups.values()), api_visibility="private")
 
     @property
@@ -53,11 +58,11 @@ class ObjectiveForm:
         name = str(values[self.choice])
         return name, {field: values[component] for field, component in self.fields.get(name, {}).items()}
 
-    def filled(self, name: str, settings: Mapping[str, Any]) -> dict[Component, Any]:
+    def filled(self, name: str, settings: Mapping[str, Any]) -> dict[Block, Any]:
         """Updates that show an objective with these settings. Raises UserError where there is no such objective (any more)."""
         if name not in self.fields:
-            raise UserError(f"This lab has no objective called {name[:80]!r} (any more), so the run cannot be cloned.")
-        shown: dict[Component, Any] = {self.choice: name}
+            raise UserError(SAID("unknown_objective", name=name[:80]))
+        shown: dict[Block, Any] = {self.choice: name, self.folded[name]: gr.Accordion(open=True)}
         for field, component in self.fields[name].items():
             if field in settings:
                 shown[component] = settings[field]
@@ -73,7 +78,7 @@ def _paragraphs(about: str) -> str:
 
 
 def _component(field: Field[Any]) -> Component:
-    label, limits = field.name.replace("_", " "), field.metadata
+    label, limits = _label(field.name), field.metadata
     default: Any = field.default
     if isinstance(default, bool):
         return gr.Checkbox(default, label=label, info=limits["help"], min_width=WIDE)
@@ -83,9 +88,17 @@ def _component(field: Field[Any]) -> Component:
     return gr.Number(
         default,
         label=label,
-        info=f"{limits['help']} ({limits['low']:g} to {limits['high']:g})",
+        info=f"{limits['help']} ({_range(limits['low'], limits['high'])})",
         precision=0 if whole else None,
         minimum=limits["low"],
         maximum=limits["high"],
         min_width=WIDE,
     )
+
+
+def _label(name: str) -> str:
+    return str(getattr(SAID, f"field_{name}", name.replace("_", " ").capitalize()))
+
+
+def _range(low: float, high: float) -> str:
+    return SAID.any_whole if high >= ANY else SAID("between", low=low, high=high)

@@ -11,13 +11,16 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from tabs._lab import Lab
+from tabs._texts import texts
 from tabs.admin import api, runs
 from web.admin_gate import ADMIN_PATH, is_admin
 from web.admin_sessions import AdminSessions
 from web.page import Page
 from web.requests import RequestCheck
 
-SIGN_OUT = '<form method="post" action="/admin/sign-out"><button class="lg secondary">Sign out</button></form>'
+SAID = texts("admin")
+BACK = f'<p><a href="../?tab=admin">{SAID.back}</a></p>'
+SIGN_OUT = f'<form method="post" action="/admin/sign-out"><button class="lg secondary">{SAID.sign_out}</button></form>'
 
 
 class AdminPage(Page):
@@ -42,8 +45,9 @@ def build(lab: Lab) -> AdminPage:
         sessions_of(lab), title="VLM Lab: training runs", analytics_enabled=False, delete_cache=(3600, 3600)
     )
     with page:
-        gr.Markdown("# Training runs")
-        runs.build(lab)
+        gr.HTML(BACK, elem_classes="back")
+        gr.Markdown(f"# {SAID.page_title}", elem_classes="title")
+        runs.build(lab, page)
         api.build(lab)
         gr.HTML(SIGN_OUT)
     page.queue(max_size=64, api_open=False)

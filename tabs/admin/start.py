@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +16,12 @@ from core.models.family import EMBEDDED
 from core.training import OBJECTIVES, all_objectives
 from core.training.data.loading import MOST, SCENES
 from core.training.supervisor.listing import Run
+from tabs._events import in_panel
 from tabs._lab import Lab, bind
+from tabs._texts import texts
 from tabs.admin.form import ObjectiveForm
 from tabs.admin.starting import (
+    Started,
     StartForm,
     bases,
     show_examples,
@@ -27,9 +30,9 @@ from tabs.admin.starting import (
     suit_objective,
     suit_source,
 )
-from web.errors import translate_errors
 from web.inputs import FileInput
 
+SAID = texts("admin")
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 
 
@@ -64,56 +67,64 @@ class StartPanel:
             name=str(values[self.name] or ""),
         )
 
-    def filled(self, lab: Lab, run: Run) -> dict[Component, Any]:
+    def filled(self, lab: Lab, run: Run) -> dict[Block, Any]:
         """Updates that show the settings, the base and the data of a run. Raises UserError where its objective is not there."""
-        own = (f"the data of {run.name}", f"run:{run.id}")
+        own = (SAID("source_run", name=run.name), f"run:{run.id}")
         return {
             **self.objective.filled(run.objective, run.settings),
             self.source: gr.Dropdown([*sources(lab), own], value=own[1]),
             self.base: gr.Dropdown(bases(lab, run.objective), value=run.base),
         }
 
-    def handler(self, lab: Lab, function: Callable[[Lab, StartForm, gr.Progress], Any]) -> Callable[..., Any]:
+    def handler(
+        self, lab: Lab, function: Callable[[Lab, StartForm, gr.Progress], Iterator[Started]]
+    ) -> Callable[..., Any]:
         """`function` for an event whose inputs are `inputs`."""
 
         def event(
             values: dict[Component, Any],
             progress: gr.Progress = gr.Progress(),  # noqa: B008  Gradio finds its progress bar by this default
-        ) -> Any:
-            return function(lab, self.read(values), progress)
+        ) -> Iterator[Started]:
+            yield from function(lab, self.read(values), progress)
 
         event.__name__ = function.__name__
-        return translate_errors(event)
+        return in_panel(event, Started)
 
 
 def build(lab: Lab) -> StartPanel:
     with gr.Row():
-        with gr.Column(min_width=300):
+        with gr.Column(min_width=300, elem_classes="result"):
             objective = ObjectiveForm(all_objectives())
-        with gr.Column(min_width=300):
+        with gr.Column(min_width=300, elem_classes="result"):
             data = OBJECTIVES.get(objective.first).data
             panel = StartPanel(
                 objective=objective,
-                source=gr.Dropdown(sources(lab), value=data, label="Data", allow_custom_value=True),
-                file=FileInput(label="A zip: pictures with metadata.csv", file_types=[".zip"], visible=False),
+                source=gr.Dropdown(sources(lab), value=data, label=SAID.data, allow_custom_value=True),
+                file=FileInput(label=SAID.zip, file_types=[".zip"], visible=False),
                 rows=gr.Number(
-                    SCENES, label="How many", precision=0, minimum=10, maximum=MOST, visible=data == "scenes"
+                    SCENES, label=SAID.how_many, precision=0, minimum=10, maximum=MOST, visible=data == "scenes"
                 ),
-                hub_id=gr.Textbox(label="Id of a dataset on the hub", placeholder="user/dataset", visible=False),
-                base=gr.Dropdown(bases(lab, objective.first), value=EMBEDDED, label="Starts from"),
-                name=gr.Textbox(label="Name of the run", max_length=80, placeholder="my first run"),
+                hub_id=gr.Textbox(label=SAID.hub_id, placeholder="user/dataset", visible=False),
+                base=gr.Dropdown(bases(lab, objective.first), value=EMBEDDED, label=SAID.base),
+                name=gr.Textbox(label=SAID.run_name, max_length=80, placeholder=SAID.run_name_example),
                 started=gr.State(""),
             )
             with gr.Row():
-                show = gr.Button("Show examples")
-                start = gr.Button("Start", variant="primary")
-            note = gr.Markdown()
+                show = gr.Button(SAID.preview)
+                start = gr.Button(SAID.start, variant="primary")
+            error, note = gr.HTML(label="error"), gr.Markdown(label="note")
             examples = gr.Gallery(
-                label="Some of the examples", columns=4, height="auto", format="jpeg", elem_classes="long-captions"
+                label=SAID.examples,
+                columns=4,
+                height="auto",
+                format="jpeg",
+                elem_classes="long-captions",
+                visible=False,
             )
     _bind(lab, panel)
-    show.click(panel.handler(lab, show_examples), panel.inputs, [note, examples], **PRIVATE)
-    start.click(panel.handler(lab, start_run), panel.inputs, [panel.started, note], **PRIVATE)
+    outputs, shown = list(Started(error, note, examples, panel.started)), {**PRIVATE, "show_progress_on": note}
+    show.click(panel.handler(lab, show_examples), panel.inputs, outputs, **shown)
+    start.click(panel.handler(lab, start_run), panel.inputs, outputs, **shown)
     return panel
 
 

@@ -4,11 +4,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 import PIL.Image
@@ -24,7 +24,10 @@ from core.training.supervisor.runs import Runs
 from tabs import _galleries
 from tabs._jobs import stepper
 from tabs._lab import Lab
+from tabs._outputs import only
+from tabs._texts import texts
 
+SAID = texts("admin")
 BUNDLED = ("gallery", "scenes")
 EXAMPLES, EXAMPLE_SIDE = 8, 256  # examples that are shown, and their pixels
 Choices = list[tuple[str, str]]  # (what is shown, value)
@@ -49,22 +52,33 @@ class StartForm:
         return Request(self.objective, data, self.settings, self.base, self.name)
 
 
-def show_examples(lab: Lab, form: StartForm, progress: gr.Progress) -> tuple[str, list[tuple[PIL.Image.Image, str]]]:
-    """(what can be used and what cannot, some of the pictures with what goes with them)."""
+class Started(NamedTuple):
+    """What went wrong, a word to the person, some of the examples, and the id of the run that was started."""
+
+    error: Any
+    note: Any
+    examples: Any
+    started: Any
+
+
+def show_examples(lab: Lab, form: StartForm, progress: gr.Progress) -> Iterator[Started]:
+    """What can be used and what cannot, and some of the pictures with what goes with them."""
     objective = OBJECTIVES.get(form.objective)
     with TemporaryDirectory(prefix="vlm-lab-examples-") as folder:
         found = check(_examples(lab, form, folder, progress), objective)
-        return found.summary(), pictures(found.samples(EXAMPLES), form.objective)
+        shown = pictures(found.samples(EXAMPLES), form.objective)
+        yield only(Started, note=found.summary(), examples=gr.Gallery(shown, visible=bool(shown)))
 
 
-def start_run(lab: Lab, form: StartForm, progress: gr.Progress) -> tuple[str, str]:
-    """(the new run's id, a word to the person)."""
+def start_run(lab: Lab, form: StartForm, progress: gr.Progress) -> Iterator[Started]:
+    """The new run. Refused before any data are made while another trains or is being prepared."""
     request = form.request()
-    need_base(lab.models, request.objective, request.base)
-    with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
-        examples = _examples(lab, form, folder, progress)
-        id = runs_of(lab).start(request, examples, stepper(progress, "Comparing the pictures"))
-    return id, "It has started: see “Watch”."
+    with runs_of(lab).preparing(form.name):
+        need_base(lab.models, request.objective, request.base)
+        with TemporaryDirectory(prefix="vlm-lab-data-") as folder:
+            examples = _examples(lab, form, folder, progress)
+            id = runs_of(lab).start(request, examples, stepper(progress, SAID.comparing))
+    yield only(Started, note=SAID.started, started=id)
 
 
 def suit_objective(lab: Lab, objective: str, source: str) -> tuple[Any, Any]:
@@ -90,28 +104,22 @@ def bases(lab: Lab, objective: str) -> Choices:
 def sources(lab: Lab) -> Choices:
     kept = [(title, f"gallery:{name}") for title, name in _galleries.choices(lab, None)[1:]]
     made = [
-        ("composed scenes: objects pasted on photographs", "scenes"),
-        ("the demo gallery: pictures with captions", "gallery"),
+        (SAID.source_scenes, "scenes"),
+        (SAID.source_gallery, "gallery"),
     ]
-    return [*made, *kept, ("a zip of mine", "zip"), ("a dataset on the hub", "hub")]
+    return [*made, *kept, (SAID.source_zip, "zip"), (SAID.source_hub, "hub")]
 
 
-def pictures(examples: list[Example], objective: str, numbered: bool = False) -> list[tuple[PIL.Image.Image, str]]:
+def pictures(examples: list[Example], objective: str) -> list[tuple[PIL.Image.Image, str]]:
     """(thumbnail, caption) of each."""
-    return [
-        (
-            images.read(one.image, EXAMPLE_SIDE).image,
-            f"{row}. {described(one, objective)}" if numbered else described(one, objective),
-        )
-        for row, one in enumerate(examples, 1)
-    ]
+    return [(images.read(one.image, EXAMPLE_SIDE).image, described(one, objective)) for one in examples]
 
 
 def described(example: Example, objective: str) -> str:
     """What goes with an example's picture for this objective, in one line."""
     known = find_objective(objective)
     fields = known.needs if known else ("text", "question", "answer", "label")
-    return " ".join(getattr(example, name) for name in fields if name not in ("image", "mask"))
+    return " ".join(getattr(example, name) for name in fields if name not in ("image", "mask")).strip()
 
 
 def runs_of(lab: Lab) -> Runs:
@@ -122,4 +130,4 @@ def runs_of(lab: Lab) -> Runs:
 
 def _examples(lab: Lab, form: StartForm, into: str, progress: gr.Progress) -> list[Example]:
     source = source_of(form.request(), Path(form.file) if form.file else None, form.rows)
-    return load(source, Path(into), lab.store, lab.runs, stepper(progress, "Making data"))
+    return load(source, Path(into), lab.store, lab.runs, stepper(progress, SAID.making_data))

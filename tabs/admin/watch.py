@@ -5,128 +5,146 @@ pictures, and what can be done with them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gradio as gr
 
 from core.errors import UserError
+from tabs._events import in_panel
 from tabs._lab import Lab, bind
-from tabs._outputs import part
-from tabs.admin import reports
+from tabs._shown import error
+from tabs._texts import texts
 from tabs.admin.start import StartPanel
 from tabs.admin.starting import runs_of
 from tabs.admin.watching import (
-    Refreshed,
-    Shown,
+    Watch,
     cancel_run,
     delete_run,
     download_model,
-    list_choices,
-    no_choice,
+    first_list,
+    list_runs,
+    open_page,
     push_model,
     refresh,
     resume_run,
-    show_pictures,
     show_run,
 )
 from web.errors import translate_errors
 from web.inputs import AnyDropdown
 
+SAID = texts("admin")
 REFRESH_S = 2.0  # seconds between two refreshes
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
+# Opened again, the page shows the run that it showed.
+REMEMBER = "(id) => { history.replaceState(null, '', id ? `?run=${encodeURIComponent(id)}` : location.pathname) }"
+# Gradio's button downloads what it was given before it was clicked.
+DOWNLOAD = "(file) => { if (file) setTimeout(() => document.querySelector('#model-zip')?.click(), 200) }"
 
 
-@dataclass(frozen=True)
-class WatchPanel:
-    """The components. `chosen` is the id of the run that is shown, `others` are those that its curves are compared with."""
+def build(lab: Lab, page: gr.Blocks, start: StartPanel, tabs: gr.Tabs) -> None:
+    outputs, take = _lay_out(lab)
+    choices, every = [outputs.chosen, outputs.others], list(outputs)
 
-    chosen: gr.Dropdown
-    others: gr.Dropdown
-    outputs: Refreshed
-    pictures: gr.Gallery
-    cancel: gr.Button
-    resume: gr.Button
-    clone: gr.Button
-    delete: gr.Button
+    def on(handler: Callable[..., Iterator[Watch]]) -> dict[str, Any]:
+        return {"fn": bind(lab, in_panel(handler, Watch)), "outputs": every, **PRIVATE}
+
+    quiet: dict[str, Any] = {"show_progress": "hidden"}
+    gr.Timer(REFRESH_S).tick(bind(lab, refresh), [*choices, outputs.state], every, **quiet, **PRIVATE)
+    gr.on([outputs.chosen.change, outputs.others.change], inputs=choices, **on(show_run), **quiet)
+    outputs.chosen.change(None, outputs.chosen, None, js=REMEMBER, **PRIVATE)
+    query = gr.Textbox(visible="hidden")
+    opening = page.load(inputs=query, js="() => [location.search]", **on(open_page), **quiet)
+    opening.then(lambda chosen: _tab("watch" if chosen else "start"), outputs.chosen, tabs, **quiet, **PRIVATE)
+    start.started.change(inputs=start.started, **on(list_runs), **quiet)
+    start.started.change(lambda: _tab("watch"), None, tabs, **quiet, **PRIVATE)
+    for button, handler in ((outputs.cancel, cancel_run), (outputs.resume, resume_run)):
+        button.click(inputs=choices, **on(handler), show_progress_on=outputs.status)
+    outputs.delete.click(inputs=outputs.chosen, **on(delete_run), show_progress_on=outputs.status)
+    zipped = take.download.click(inputs=outputs.chosen, **on(download_model), show_progress_on=outputs.pushed)
+    zipped.then(None, outputs.file, None, js=DOWNLOAD, **PRIVATE)
+    take.push.click(inputs=[outputs.chosen, take.repo], **on(push_model), show_progress_on=outputs.pushed)
+    filled = [
+        tabs,
+        outputs.error,
+        *start.objective.components,
+        *start.objective.folded.values(),
+        start.source,
+        start.base,
+    ]
+    outputs.duplicate.click(_duplicate(lab, start, tabs, outputs.error), outputs.chosen, filled, **PRIVATE)
 
 
-def build(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> None:
-    panel = _lay_out(lab)
-    choice, choices, outputs = panel.chosen, [panel.chosen, panel.others], panel.outputs
-    show, shown = bind(lab, show_run), list(part(Shown, outputs))
-    gr.Timer(REFRESH_S).tick(
-        bind(lab, refresh), [*choices, outputs.state], list(outputs), show_progress="hidden", **PRIVATE
-    )
-    gr.on([panel.chosen.change, panel.others.change], show, choices, shown, **PRIVATE)
-    panel.chosen.change(bind(lab, show_pictures), choice, panel.pictures, **PRIVATE)
-    start.started.change(bind(lab, list_choices), start.started, choices, **PRIVATE)
-    gr.on(None, bind(lab, list_choices), choice, choices, **PRIVATE)  # when the page opens
-    for button, handler in ((panel.cancel, cancel_run), (panel.resume, resume_run)):
-        button.click(bind(lab, handler), choice, None, **PRIVATE).success(show, choices, shown, **PRIVATE)
-    deleting = panel.delete.click(bind(lab, delete_run), choice, None, **PRIVATE)
-    deleting.success(bind(lab, no_choice), None, choices, **PRIVATE)
-    filled = [tabs, *start.objective.components, start.source, start.base]
-    panel.clone.click(_clone(lab, start, tabs), choice, filled, **PRIVATE)
+class _Take:
+    """The buttons that take a model away."""
+
+    def __init__(self) -> None:
+        self.download = gr.Button(SAID.download)
+        with gr.Accordion(SAID.push_to_hub, open=False):
+            self.repo = gr.Textbox(
+                label=SAID.repository, placeholder=SAID.repository_example, info=SAID.repository_hint
+            )
+            self.push = gr.Button(SAID.push)
 
 
-def _lay_out(lab: Lab) -> WatchPanel:
-    value, choices = _first_list(lab)
-    table = gr.Dataframe(value, label="Runs, newest first", headers=reports.TABLE_HEADER, interactive=False, wrap=True)
+def _lay_out(lab: Lab) -> tuple[Watch, _Take]:
+    listed, choices = first_list(lab)
+    wrong, table = gr.HTML(label="error"), gr.HTML(listed, label="runs")
     with gr.Row():
-        with gr.Column(min_width=300):
-            chosen = AnyDropdown(choices, value=None, label="Run")
-            status = gr.Markdown()
-            with gr.Row():
-                cancel, resume = gr.Button("Cancel, keep what it has"), gr.Button("Resume")
-            with gr.Row():
-                clone, delete = gr.Button("Clone: other settings"), gr.Button("Delete", variant="stop")
-            _give_away(lab, chosen)
-        with gr.Column(min_width=320):
-            others = gr.Dropdown(choices, multiselect=True, label="Compare with")
-            plot = gr.Plot(label="Curves", show_label=False)
-            differences = gr.Markdown()
-    predictions = gr.Dataframe(
-        label="The same held-out examples, before and after",
-        headers=reports.PREDICTIONS_HEADER,
-        column_widths=["10%", "30%", "30%", "30%"],
-        interactive=False,
-        wrap=True,
-    )
-    with gr.Accordion("Pictures of these examples", open=False):
-        pictures = gr.Gallery(show_label=False, columns=6, height="auto", format="jpeg", elem_classes="long-captions")
-    with gr.Accordion("The log", open=False):
-        log = gr.Textbox(show_label=False, lines=12, max_lines=12, interactive=False)
-    outputs = Refreshed(table, gr.State(""), status, plot, differences, predictions, log)
-    return WatchPanel(chosen, others, outputs, pictures, cancel, resume, clone, delete)
+        chosen = AnyDropdown(choices, value=None, label=SAID.run, visible=bool(choices))
+        others = gr.Dropdown(choices, multiselect=True, label=SAID.compare, visible=len(choices) > 1)
+    with gr.Column(visible=False, elem_classes="result") as details:
+        with gr.Row(elem_classes="task"):
+            with gr.Column(min_width=300, scale=2):
+                status, uses = gr.Markdown(label="where it stands"), gr.HTML(label="uses")
+                with gr.Row():
+                    cancel, resume = gr.Button(SAID.cancel), gr.Button(SAID.resume)
+                    duplicate, delete = gr.Button(SAID.duplicate), gr.Button(SAID.delete, variant="stop")
+                with gr.Column() as give:
+                    take = _Take()
+                    file = gr.DownloadButton(elem_id="model-zip")  # never shown
+                    pushed = gr.Markdown(label="pushed")
+            with gr.Column(min_width=300, scale=3):
+                curves, differences = gr.HTML(label="curves"), gr.Markdown(label="differences")
+        predictions = gr.HTML(label="predictions")
+        with gr.Accordion(SAID.log, open=False):
+            log = gr.HTML(label="log", elem_classes="log")
+    return Watch(
+        error=wrong,
+        table=table,
+        chosen=chosen,
+        others=others,
+        state=gr.State(""),
+        details=details,
+        status=status,
+        uses=uses,
+        curves=curves,
+        differences=differences,
+        predictions=predictions,
+        log=log,
+        cancel=cancel,
+        resume=resume,
+        duplicate=duplicate,
+        delete=delete,
+        give=give,
+        file=file,
+        pushed=pushed,
+    ), take
 
 
-def _first_list(lab: Lab) -> tuple[dict[str, Any] | None, list[tuple[str, str]]]:
-    """The lab starts even where the place of runs cannot be used; the timer's word says so."""
-    try:
-        listed = runs_of(lab).list()
-        return reports.run_table(runs_of(lab), listed), reports.run_choices(listed)
-    except UserError:
-        return None, []
+def _tab(name: str) -> gr.Tabs:
+    return gr.Tabs(selected=name)
 
 
-def _give_away(lab: Lab, chosen: gr.Dropdown) -> None:
-    download = gr.DownloadButton("Download the model as a zip")
-    with gr.Accordion("Push to the hub", open=False):
-        repo = gr.Textbox(label="Repository", placeholder="me/my-model", info="Needs HF_TOKEN where the lab runs")
-        push = gr.Button("Push")
-        pushed = gr.Markdown()
-    download.click(bind(lab, download_model), chosen, download, **PRIVATE)
-    push.click(bind(lab, push_model), [chosen, repo], pushed, **PRIVATE)
-
-
-def _clone(lab: Lab, start: StartPanel, tabs: gr.Tabs) -> Callable[..., Any]:
+def _duplicate(lab: Lab, start: StartPanel, tabs: gr.Tabs, wrong: gr.HTML) -> Callable[..., Any]:
     """It fills the components of the other half, which are known here only."""
 
-    def clone_run(id: str | None) -> dict[Any, Any]:
+    def duplicate_run(id: str | None) -> dict[Any, Any]:
         if not id:
-            raise UserError("Choose a run first.")
-        return {tabs: gr.Tabs(selected="start"), **start.filled(lab, runs_of(lab).get(id))}
+            return {wrong: error(SAID.choose_first)}
+        try:
+            return {tabs: _tab("start"), wrong: "", **start.filled(lab, runs_of(lab).get(id))}
+        except UserError as refused:
+            return {wrong: error(str(refused))}
 
-    return translate_errors(clone_run)
+    return translate_errors(duplicate_run)

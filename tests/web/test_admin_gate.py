@@ -214,6 +214,12 @@ def test_secrets_are_in_no_answer_and_no_log(admin, stranger, link, settings, ur
     assert not [text[:200] for text in told for secret in secrets if secret in text]
 
 
-def test_the_main_page_says_where_the_runs_are(url):
-    assert "Training runs: [/admin]" in httpx.get(f"{url}config").text
-    assert "runs_list" not in httpx.get(f"{url}config").text
+def test_the_form_of_the_main_page_leads_in(url):
+    main = httpx.get(f"{url}config").text
+    assert "runs_list" not in main
+    assert 'action=\\"/admin/sign-in\\"' in main
+    own = {"origin": url.rstrip("/"), "sec-fetch-site": "same-origin"}
+    with httpx.Client(base_url=url.rstrip("/"), follow_redirects=True) as client:
+        entered = client.post("/admin/sign-in", data={"password": ADMIN_PASSWORD}, headers=own)
+        assert (entered.status_code, entered.url.path) == (200, "/admin/")
+        assert "runs_list" in entered.text

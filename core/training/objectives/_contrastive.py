@@ -19,15 +19,15 @@ LOSSES = ("softmax", "sigmoid", "infoloob")
 
 @dataclass(frozen=True)
 class ContrastiveConfig(Config):
-    batch: int = option(100, "pairs in each update; each picture is contrasted with all texts of the batch", 2, 1024)
-    learning_rate: float = option(3e-4, "size of an update", 1e-7, 1.0)
+    batch: int = option(100, "pairs in each step; each picture is contrasted with all texts of the batch", 2, 1024)
+    learning_rate: float = option(3e-4, "how far each step changes the weights", 1e-7, 1.0)
     held_out: float = option(
         0.4, "share of the data that is measured on and never trained on; R@1 of a few pictures tells little", 0.05, 0.9
     )
     loss: str = option("softmax", "CLIP's softmax, SigLIP's sigmoid, or CLOOB's InfoLOOB", of=LOSSES)
     lock_image: bool = option(True, "LiT: the image side is frozen, only the text side is trained")
     neighbours: bool = option(False, "DeCLIP: also match each picture with the text nearest to its own")
-    rank: int = option(8, "of LoRA's matrices; for a published checkpoint, not for the embedded pair", 1, 128)
+    rank: int = option(8, "of LoRA's matrices; for a published checkpoint, not for the built-in pair", 1, 128)
 
 
 class ContrastiveLearner(Learner):

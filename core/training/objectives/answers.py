@@ -27,9 +27,9 @@ LOSSES = ("cross-entropy", "binary cross-entropy")
 
 @dataclass(frozen=True)
 class AnswersConfig(Config):
-    steps: int = option(100, "updates of the weights; with more, few questions are overfitted", 1, 20_000)
-    batch: int = option(16, "questions in each update", 2, 1024)
-    learning_rate: float = option(5e-4, "size of an update", 1e-7, 1.0)
+    steps: int = option(100, "how often the weights are changed; with more, few questions are overfitted", 1, 20_000)
+    batch: int = option(16, "questions in each step", 2, 1024)
+    learning_rate: float = option(5e-4, "how far each step changes the weights", 1e-7, 1.0)
     loss: str = option("cross-entropy", "softmax over the answers; binary: a sigmoid for each answer", of=LOSSES)
     learned: str = option(
         "all", "the whole fusion transformer, or only the head that scores the answers", of=("all", "head")

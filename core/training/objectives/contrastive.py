@@ -35,7 +35,7 @@ class Contrastive(Objective):
     data = "gallery"  # many scenes have the same caption, so R@1 would tell little
     metric = "R@1"
     Config = ContrastiveConfig
-    about = r"""**Learned:** of the embedded pair a linear map, added to the relative representation, on the text side, and on the image side unless
+    about = r"""**Learned:** of the built-in pair a linear map, added to the relative representation, on the text side, and on the image side unless
 it is locked (LiT); with the sigmoid loss also scale and bias. Of a published checkpoint, matrices of low rank for the linear layers of
 its text tower, and of its image tower unless locked ([LoRA](https://arxiv.org/abs/2106.09685)), merged into them in the end. **Frozen:**
 the towers' own weights and the anchors. Training starts from the base as it is.

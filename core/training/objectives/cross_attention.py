@@ -14,9 +14,9 @@ from core.training.objectives._captioning import GridCaptionObjective
 
 @dataclass(frozen=True)
 class CrossAttentionConfig(Config):
-    steps: int = option(400, "updates of the weights", 1, 20_000)
-    warmup: int = option(100, "updates until the learning rate is reached", 0, 5_000)
-    eval_every: int = option(100, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
+    steps: int = option(400, "how often the weights are changed", 1, 20_000)
+    warmup: int = option(100, "steps until the learning rate is reached", 0, 5_000)
+    eval_every: int = option(100, "steps between two evaluations; each keeps a checkpoint", 1, 20_000)
     gate: str = option(
         "tanh", "Flamingo's tanh, zero at first, or VisualGPT's self-resurrecting activation unit", of=GATES
     )

@@ -34,8 +34,8 @@ INPUT_SIDE, PATCH, HEAD_WIDTH = 128, 16, 64  # pixels of a picture and of a patc
 
 @dataclass(frozen=True)
 class EncoderDecoderConfig(Config):
-    steps: int = option(600, "updates of the weights", 1, 20_000)
-    eval_every: int = option(100, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
+    steps: int = option(600, "how often the weights are changed", 1, 20_000)
+    eval_every: int = option(100, "steps between two evaluations; each keeps a checkpoint", 1, 20_000)
     heads: int = option(3, "attention heads of the vision transformer, each 64 wide", 1, 12)
     layers: int = option(4, "layers of the vision transformer", 1, 12)
     language: bool = option(False, "also train the language model")

@@ -16,14 +16,14 @@ from core.training.objectives._captioning import GridCaptionObjective
 # end. The features of 2,500 scenes took 5 minutes and 600 updates 9, on one thread of a busy machine. With 800 scenes: 64 to 67.
 @dataclass(frozen=True)
 class FrozenPrefixConfig(Config):
-    steps: int = option(600, "updates of the weights", 1, 20_000)
-    batch: int = option(32, "examples in each update", 2, 1024)
-    learning_rate: float = option(1e-3, "size of an update", 1e-7, 1.0)
-    eval_every: int = option(100, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
+    steps: int = option(600, "how often the weights are changed", 1, 20_000)
+    batch: int = option(32, "examples in each step", 2, 1024)
+    learning_rate: float = option(1e-3, "how far each step changes the weights", 1e-7, 1.0)
+    eval_every: int = option(100, "steps between two evaluations; each keeps a checkpoint", 1, 20_000)
     mapping: str = option(
         "mlp", "ClipCap's perceptron, or a Perceiver resampler, whose queries attend to the grid", of=MAPPINGS
     )
-    slots: int = option(10, "length of the prefix, in vectors", 1, 20)
+    slots: int = option(10, "how many vectors the prefix has", 1, 20)
     layers: int = option(2, "layers of the resampler", 1, 6)
 
 

@@ -28,8 +28,8 @@ STRIDE_16_WEIGHT = 0.4  # weight of the loss at stride 16
 
 @dataclass(frozen=True)
 class MasksConfig(Config):
-    batch: int = option(8, "masks in each update", 2, 1024)
-    learning_rate: float = option(1e-4, "size of an update", 1e-7, 1.0)
+    batch: int = option(8, "masks in each step", 2, 1024)
+    learning_rate: float = option(1e-4, "how far each step changes the weights", 1e-7, 1.0)
 
 
 @register

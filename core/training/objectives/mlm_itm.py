@@ -33,8 +33,8 @@ HARDNESS = 16.0  # negatives are drawn in proportion to exp(HARDNESS * cosine)
 
 @dataclass(frozen=True)
 class FusionConfig(Config):
-    batch: int = option(16, "pairs in each update; negatives are drawn within the batch", 2, 1024)
-    learning_rate: float = option(5e-4, "size of an update", 1e-7, 1.0)
+    batch: int = option(16, "pairs in each step; negatives are drawn within the batch", 2, 1024)
+    learning_rate: float = option(5e-4, "how far each step changes the weights", 1e-7, 1.0)
     negatives: str = option(
         "random",
         "drawn uniformly; or hard, as ALBEF: the likelier the more similar, for captions that describe one picture only",

@@ -14,9 +14,9 @@ from core.training.objectives._captioning import GridCaptionObjective
 
 @dataclass(frozen=True)
 class PrefixLMConfig(Config):
-    steps: int = option(400, "updates of the weights", 1, 20_000)
-    warmup: int = option(100, "updates until the learning rate is reached; with few, training fails", 0, 5_000)
-    eval_every: int = option(100, "updates between two evaluations; each keeps a checkpoint", 1, 20_000)
+    steps: int = option(400, "how often the weights are changed", 1, 20_000)
+    warmup: int = option(100, "steps until the learning rate is reached; with few, training fails", 0, 5_000)
+    eval_every: int = option(100, "steps between two evaluations; each keeps a checkpoint", 1, 20_000)
     heads: int = option(3, "attention heads, each 64 wide", 1, 8)
     encoder: int = option(1, "layers of the encoder, over the grid", 0, 6)
     decoder: int = option(2, "layers of the decoder, over prefix and caption", 1, 6)

@@ -26,7 +26,7 @@ from core.training.objectives._texts import decode_texts, encode_texts, index_am
 
 @dataclass(frozen=True)
 class ProbeConfig(Config):
-    batch: int = option(64, "examples in each update", 2, 1024)
+    batch: int = option(64, "examples in each step", 2, 1024)
     weight_decay: float = option(
         0.05, "pull of the weights towards zero, that is towards zero-shot classification", 0.0, 1.0
     )

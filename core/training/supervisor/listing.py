@@ -28,7 +28,8 @@ class Run:
     """`created` in seconds since 1970, `state` as in core/training/run_folder.py. `stage` is what a running one does, as "computing
     features: 120 of 253", or where another one ended; `reason` why one failed; `step` of `steps` updates are made. `seconds` its
     processes have worked, and of a running one `seconds_left` until the stage ends. `sign_of_life` is when it last wrote how far
-    it is, in seconds since 1970, or began. None where it is not known."""
+    it is, in seconds since 1970, or began. `held_out` examples were kept from training: what is measured is measured on them.
+    None where it is not known. `stopping` where a running one was asked to stop."""
 
     id: str
     name: str
@@ -45,6 +46,8 @@ class Run:
     seconds: float | None = None
     seconds_left: float | None = None
     sign_of_life: float | None = None
+    held_out: int | None = None
+    stopping: bool = False
 
 
 def describe(row: Row, folder: RunFolder, metrics: Metrics, exit_status: int | None = None) -> Run:
@@ -77,6 +80,8 @@ def describe(row: Row, folder: RunFolder, metrics: Metrics, exit_status: int | N
         reason=" ".join(filter(None, (reason, "" if training else unknown))),
         step=int(metrics[-1]["step"]) if metrics else 0,
         steps=steps if isinstance(steps, int) else 0,
+        held_out=folder.held_out(),
+        stopping=training and folder.cancelled,
         **_progress(row, folder, training),
     )
 
@@ -121,6 +126,6 @@ def _unknown_objective(request: Request) -> str:
     if find_objective(request.objective):
         return ""
     return (
-        f"This lab has no objective called {request.objective[:80]!r} (any more). Put its file back to resume or clone the "
+        f"This lab has no objective called {request.objective[:80]!r} (any more). Put its file back to resume or duplicate the "
         f"run; a model that it made can still be used, or delete the run."
     )

@@ -15,10 +15,11 @@ import secrets
 import shutil
 import time
 import zipfile
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from core.engine import OnStep
@@ -51,6 +52,7 @@ class Runs:
         self.launcher = launcher or Launcher(models, device)
         self._table = Table(self.place)
         self._metrics: dict[str, MetricsFile] = {}  # by the run's id; they keep what they have parsed
+        self._preparing, self._prepared_now = Lock(), "Another run"
         self._exit_statuses: dict[str, int] = {}  # by the run's id, of processes that were started and ended here
 
     def start(self, request: Request, examples: Sequence[Example], on_step: OnStep | None = None) -> str:
@@ -74,6 +76,19 @@ class Runs:
             self._table.remove(row.id)
             raise _in_plain_words(error) from None
         return row.id
+
+    @contextmanager
+    def preparing(self, name: str) -> Iterator[None]:
+        """To be held while the data of a run are made. Raises UserError at once, so that nobody makes data in vain, while those
+        of another are being made here or another one trains."""
+        if not self._preparing.acquire(blocking=False):
+            raise UserError(f"{self._prepared_now} is being prepared. Wait until it trains: one run trains at a time.")
+        try:
+            _refuse_second(self._running())
+            self._prepared_now = repr(name) if name else "Another run"
+            yield
+        finally:
+            self._preparing.release()
 
     def list(self) -> Listing:
         """Newest first. A folder that the shell made here is listed too; a run whose folder is gone is not."""
@@ -124,7 +139,7 @@ class Runs:
             if running and running.id == id:
                 return
             if run.state == FINISHED:
-                raise UserError("This run is finished. Clone it with more steps to train for longer.")
+                raise UserError("This run is finished. Duplicate and edit it, with more steps, to train for longer.")
             OBJECTIVES.get(run.objective)  # before anything is written
             _refuse_second(running)
             self._table.set_process(id, Process.own())

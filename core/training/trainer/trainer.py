@@ -89,7 +89,7 @@ class RunTrainer(transformers.Trainer):  # type: ignore[misc]
     def compute_loss(self, model: Any, inputs: Any, *_: Any, **__: Any) -> Any:
         loss = model(**inputs)["loss"]
         if not torch.isfinite(loss):
-            raise UserError("The loss is no longer a number. Lower the learning rate, and look at the data.")
+            raise UserError("The loss is no longer a number. Lower the learning rate, and preview the data.")
         return loss
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:

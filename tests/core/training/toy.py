@@ -19,10 +19,10 @@ from core.training.supervisor.launch import Launcher
 
 @dataclass(frozen=True)
 class ToyConfig(Config):
-    steps: int = option(12, "updates", 1, 10_000)
+    steps: int = option(12, "steps", 1, 10_000)
     batch: int = option(4, "examples", 2, 64)
-    eval_every: int = option(4, "updates between evaluations", 1, 1000)
-    warmup: int = option(0, "updates", 0, 100)
+    eval_every: int = option(4, "steps between evaluations", 1, 1000)
+    warmup: int = option(0, "steps", 0, 100)
     broken_at: float = option(-1.0, "the loss is no number once it has been asked so often", -1.0, 1000.0)
 
 

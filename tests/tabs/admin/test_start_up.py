@@ -37,7 +37,7 @@ def test_a_run_of_an_objective_that_is_not_there_is_listed_with_the_reason(lab):
     assert (listed["begun"].state, listed["begun"].step, listed["begun"].steps) == (FAILED, 3, 5)
     assert listed["ended"].state == FINISHED
     assert all("no objective called 'removed'" in run.reason for run in listed.values())
-    assert {row[0] for row in reports.run_table(lab.runs, lab.runs.list())["data"]} == {"from another lab"}
+    assert reports.run_table(lab.runs, lab.runs.list()).count(">from another lab</a>") == 2
     with pytest.raises(UserError, match="no objective called 'removed'"):
         lab.runs.resume("begun")
     assert "status.json" not in [file.name for file in (lab.runs.place / "begun").iterdir()]

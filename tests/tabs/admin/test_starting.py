@@ -18,23 +18,24 @@ def test_scenes_are_drawn_by_the_runs_seed_with_phrases_where_the_objective_read
     lab, progress, tmp_path, objective, phrases
 ):
     form = StartForm(objective, {"seed": 7}, "scenes", rows=10, name="mine")
-    summary, shown = show_examples(lab, form, progress)
-    assert summary.startswith("10 examples can be used")
-    id, note = start_run(lab, form, progress)
-    assert "Watch" in note
+    found = next(show_examples(lab, form, progress))
+    assert found.note.startswith("10 examples can be used")
+    shown = found.examples.value
+    started = next(start_run(lab, form, progress))
+    id = started.started
+    assert "Watch" in started.note
     rows, wanted = lab.runs.folder(id).examples(), scenes.make(tmp_path / "wanted", 10, 7, phrases)
     assert [row.text for row in rows] == [example.text for example in wanted]
     for row, example in zip(rows, wanted, strict=True):
         assert Path(row.mask).read_bytes() == Path(example.mask).read_bytes()
         assert (row.text in scenes.OBJECTS.values()) == phrases
     assert len(shown) == 8
-    assert max(shown[0][0].size) == 256
-    assert all((caption in scenes.OBJECTS.values()) == phrases for _, caption in shown)
+    assert all((one["caption"] in scenes.OBJECTS.values()) == phrases for one in shown)
 
 
 @pytest.mark.slow
 def test_a_run_is_started_with_what_was_filled_in(lab, progress):
-    id, _ = start_run(lab, StartForm("toy", {"steps": 7}, "scenes", rows=10, name=" my run "), progress)
+    id = next(start_run(lab, StartForm("toy", {"steps": 7}, "scenes", rows=10, name=" my run "), progress)).started
     run = lab.runs.get(id)
     assert (run.name, run.objective, run.data, run.steps, run.state) == ("my run", "toy", "scenes", 7, "running")
 
@@ -54,8 +55,21 @@ def test_a_run_is_started_with_what_was_filled_in(lab, progress):
 )
 def test_refusals(lab, progress, form, match):
     with pytest.raises(UserError, match=match):
-        start_run(lab, form, progress)
+        next(start_run(lab, form, progress))
     assert lab.runs.list() == []
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_a_second_start_is_refused_before_its_data_are_made(lab, progress, monkeypatch, request, training):
+    monkeypatch.setattr("tabs.admin.starting.load", lambda *_: pytest.fail("data are made"))
+    form = StartForm("toy", {}, "scenes", rows=10, name="second")
+    if training:
+        request.getfixturevalue("running")
+        with pytest.raises(UserError, match="'mine' is training"):
+            next(start_run(lab, form, progress))
+    else:
+        with lab.runs.preparing("first"), pytest.raises(UserError, match="'first' is being prepared"):
+            next(start_run(lab, form, progress))
 
 
 def test_another_objective_brings_its_bases_and_data_but_keeps_data_of_ones_own(lab):

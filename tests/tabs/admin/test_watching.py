@@ -3,6 +3,7 @@
 """The watch half of the admin page, without HTTP."""
 
 import json
+import re
 import zipfile
 from dataclasses import asdict
 
@@ -11,50 +12,63 @@ import pytest
 
 from core.errors import UserError
 from core.training.progress import Progress
-from tabs._outputs import only, part
+from tabs._events import in_panel
 from tabs.admin import reports
 from tabs.admin.watching import (
     GONE,
-    NOTHING,
-    Shown,
+    Watch,
     cancel_run,
     delete_run,
     download_model,
-    list_choices,
+    list_runs,
+    open_page,
     push_model,
     refresh,
     resume_run,
-    show_pictures,
     show_run,
 )
 from tests.tabs.admin.conftest import end
 
-SKIPPED = only(Shown)
+
+def shown(lab, id, others=()):
+    return next(show_run(lab, id, others))
 
 
-def shown_of(refreshed):
-    return part(Shown, refreshed)
+def unchanged(found):
+    """Whether nothing but the table and the state is drawn anew."""
+    return all(value == gr.skip() for name, value in found._asdict().items() if name not in ("table", "state"))
+
+
+def can(found):
+    """The buttons that are there."""
+    names = ("cancel", "resume", "duplicate", "delete", "give")
+    return [name for name in names if getattr(found, name).visible]
 
 
 def test_where_a_finished_run_stands(lab, finished):
-    shown = show_run(lab, finished, [])
-    assert shown.status.startswith("**mine**: finished")
-    assert "error 0\\.500 → 0\\.250" in shown.status
-    assert shown.plot.axes[-1].lines[0].get_ydata().tolist() == [0.5, 0.25]
-    assert shown.differences == ""
-    assert [row[0] for row in shown.predictions["data"]] == ["1", "2"]
-    assert [row[2:] for row in shown.predictions["data"]] == [["0.1", "0.0"], ["0.2", "0.05"]]
-    pictures = show_pictures(lab, finished)
-    assert [caption.split(".")[0] for _, caption in pictures] == ["1", "2"]
-    assert pictures[0][0].size == (8, 8)
-    found = refresh(lab, finished, [], "finished")
-    assert found.table["data"] == [["mine", "finished", "error 0.500 → 0.250", "10 of 20", "toy", "numbers"]]
-    assert (found.state, shown_of(found)) == ("finished", SKIPPED)
+    found = shown(lab, finished)
+    assert found.status.startswith("**mine**: finished")
+    assert "error 0\\.500 → 0\\.250 \\(4 held out\\)" in found.status
+    assert "error from 0.50 to 0.25 at step 10" in found.curves
+    assert found.differences == ""
+    assert re.findall(r'label="(?:Before|After)">(.*?)<', found.predictions) == ["0.1", "0.0", "0.2", "0.05"]
+    assert found.predictions.count('<img src="data:image/jpeg') == 2
+    assert can(found) == ["duplicate", "delete"]  # no model was kept
+    again = refresh(lab, finished, [], found.state)
+    assert re.findall(r"<td.*?>(?:<a.*?>)?(.*?)<", again.table) == [
+        "mine",
+        "finished",
+        "error 0.500 → 0.250 (4 held out)",
+        "10 of 20",
+        "toy",
+        "numbers",
+    ]
+    assert unchanged(again)
 
 
 def times_shown(lab, id, state):
     """(what it does, how long) as the timer draws it anew."""
-    found = refresh(lab, id, [], "" if state != "running" else state)
+    found = refresh(lab, id, [], "")
     assert found.state == state
     return [line.rstrip() for line in found.status.splitlines()[:2]]
 
@@ -102,30 +116,51 @@ def test_a_dead_run_and_an_ended_one_say_when(lab, running, monkeypatch):
 
 
 def test_a_run_that_another_window_deleted_is_said_to_be_gone_and_never_an_error(lab, finished):
-    delete_run(lab, finished)
+    assert next(delete_run(lab, finished)).chosen.value is None
     found = refresh(lab, finished, [], "finished")
-    assert (found.table["data"], found.state) == ([], GONE)
-    assert shown_of(found) == NOTHING._replace(status="This run was deleted.")
+    assert (found.state, found.status, found.curves, can(found)) == (GONE, "This run was deleted.", "", [])
+    assert "No run has been started yet" in found.table
     for _ in range(3):  # every two seconds from then on
         found = refresh(lab, finished, [finished], found.state)
-        assert (found.state, shown_of(found)) == (GONE, SKIPPED)
-    assert show_run(lab, finished, [finished]).status == "This run was deleted."
-    assert show_pictures(lab, finished) == []
-    chosen, others = list_choices(lab, finished)
-    assert (chosen.value, chosen.choices, others.choices) == (None, [], [])
-    with pytest.raises(UserError, match="There is no run"):
-        delete_run(lab, finished)
+        assert found.state == GONE
+        assert unchanged(found)
+    listed = next(list_runs(lab, finished))
+    assert (listed.chosen.value, listed.chosen.choices, listed.chosen.visible, listed.others.visible) == (
+        None,
+        [],
+        False,
+        False,
+    )
+    (refused,) = in_panel(delete_run, Watch)(lab, finished)  # it stays to be read
+    assert "There is no run" in refused.error
 
 
-def test_others_that_were_deleted_are_left_out_of_the_comparison(lab, finished, examples):
+def test_the_page_opens_with_the_run_of_its_address_or_the_newest(lab, finished, examples):
     from core.training.request import Request
 
     other = lab.runs.start(Request("toy", "numbers", {"steps": 30}, name="other"), examples)
+    assert next(open_page(lab, f"?run={finished}")).chosen.value == finished
+    assert next(open_page(lab, "?run=none")).chosen.value == next(open_page(lab)).chosen.value == other
     end(lab, other)
-    shown = show_run(lab, finished, [other, finished])
-    assert shown.differences.splitlines() == ["What differs:", "- mine: steps 20", "- other: steps 30"]
-    delete_run(lab, other)
-    assert show_run(lab, finished, [other]).differences == ""
+
+
+def test_others_that_were_deleted_are_left_out_and_losses_of_other_objectives_are_drawn_apart(
+    lab, finished, examples, monkeypatch
+):
+    from core.training import OBJECTIVES
+    from core.training.request import Request
+    from tests.core.training.toy import Toy
+
+    monkeypatch.setitem(OBJECTIVES._items, "toy2", type("Toy2", (Toy,), {"name": "toy2"}))
+    other = lab.runs.start(Request("toy2", "numbers", {"steps": 30}, name="other"), examples)
+    end(lab, other)
+    lab.runs.folder(other).append_metrics({"step": 0, "loss": 70.0, "eval_loss": 80.0})
+    found = shown(lab, finished, [other, finished])
+    lines = ["What differs:", "- mine: objective toy, steps 20", "- other: objective toy2, steps 30"]
+    assert found.differences.splitlines() == lines
+    assert found.curves.count("<svg") == 2
+    next(delete_run(lab, other))
+    assert shown(lab, finished, [other]).differences == ""
 
 
 def test_a_place_that_cannot_be_used_is_said_and_not_raised(lab, finished):
@@ -139,31 +174,35 @@ def test_a_place_that_cannot_be_used_is_said_and_not_raised(lab, finished):
 
 
 def test_nothing_chosen(lab):
-    assert show_run(lab, None, []) == NOTHING
-    assert show_pictures(lab, None) == []
-    for handler in (cancel_run, resume_run, delete_run, download_model):
+    assert shown(lab, None).details.visible is False
+    for handler, more in ((cancel_run, [[]]), (resume_run, [[]]), (delete_run, []), (push_model, ["me/mine"])):
         with pytest.raises(UserError, match="Choose a run first"):
-            handler(lab, None)
+            next(handler(lab, None, *more))
     with pytest.raises(UserError, match="Choose a run first"):
-        push_model(lab, None, "me/mine")
+        list(download_model(lab, None))
 
 
 def test_cancel_resume_delete_and_download(lab, running):
+    assert can(shown(lab, running)) == ["cancel", "duplicate"]
     with pytest.raises(UserError, match="Cancel it first"):
-        delete_run(lab, running)
-    cancel_run(lab, running)
+        next(delete_run(lab, running))
+    stopping = next(cancel_run(lab, running, []))
     assert lab.runs.folder(running).cancelled
+    assert (stopping.cancel.value, stopping.cancel.interactive) == ("Stopping ...", False)
+    assert "stopping after the present step" in stopping.status
     end(lab, running)
-    resume_run(lab, running)
-    assert lab.runs.get(running).state == "running"
+    assert can(shown(lab, running)) == ["resume", "duplicate", "delete"]
+    resumed = next(resume_run(lab, running, []))
+    assert (resumed.state, resumed.cancel.interactive) == ("running", True)
     end(lab, running)
     with pytest.raises(UserError, match="no model yet"):
-        download_model(lab, running)
+        list(download_model(lab, running))
     folder = lab.runs.folder(running)
     folder.model.mkdir()
     (folder.model / "config.json").write_text("{}")
     folder.write_status("finished")
-    with zipfile.ZipFile(download_model(lab, running)) as archive:
+    assert can(shown(lab, running)) == ["duplicate", "delete", "give"]
+    with zipfile.ZipFile([*download_model(lab, running)][-1].file) as archive:
         assert archive.namelist() == ["config.json"]
 
 
@@ -171,7 +210,9 @@ def test_names_are_never_markup(lab, examples):
     from core.training.request import Request
 
     id = lab.runs.start(Request("toy", "numbers", name="<img src=x> ![y](http://z)"), examples)
-    assert show_run(lab, id, []).status.startswith(r"**\<img src\=x\> \!\[y\]\(http\:\/\/z\)**: ")
+    found = refresh(lab, id, [], "")
+    assert "<img src=x" not in found.table
+    assert found.status.startswith(r"**\<img src\=x\> \!\[y\]\(http\:\/\/z\)**: ")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +224,6 @@ def test_durations(seconds, words):
 
 
 def test_predictions_that_no_run_wrote_are_shown_as_far_as_they_go():
-    found = {"examples": [{"image": "data/0.png", "text": "a"}], "before": "x", "after": ["1", "2"]}
-    assert reports.predictions(found, "removed")["data"] == [["1", "a   ", "", "1"]]
-    assert reports.predictions({}, "toy")["data"] == []
+    found = {"examples": [{"image": "data/0.png", "text": "<a>"}], "before": "x", "after": ["1", "2"]}
+    assert re.findall(r"<td.*?>(.*?)</td>", reports.predictions(found, "removed")) == ["1", "&lt;a&gt;", "", "1"]
+    assert reports.predictions({}, "toy") == ""

@@ -82,7 +82,8 @@ def test_it_is_on_the_form_trains_is_saved_and_is_used_by_a_task(dropped_in, tmp
     assert ("Labels by mean colour (logistic regression)", "mean-colour") in form.choice.choices
     assert "steps" in form.fields["mean-colour"]
     page.build(lab)
-    id, _ = start_run(lab, StartForm("mean-colour", SETTINGS, "zip", str(pictures), name="colours"), gr.Progress())
+    filled_in = StartForm("mean-colour", SETTINGS, "zip", str(pictures), name="colours")
+    id = next(start_run(lab, filled_in, gr.Progress())).started
     wait(lambda: lab.runs.get(id).state != RUNNING, 180)
     run = lab.runs.get(id)
     assert run.state == FINISHED, lab.runs.log(id)

@@ -157,7 +157,7 @@ def test_resumed_again_and_again_it_is_one_process(runs, examples):
 
 def test_a_finished_run_is_cloned_not_resumed(runs, examples, tmp_path):
     id = ended(runs, examples=examples, name="mine", settings={"steps": 5})
-    with pytest.raises(UserError, match="Clone it"):
+    with pytest.raises(UserError, match="Duplicate and edit it"):
         runs.resume(id)
     same = load(Source(f"run:{id}"), tmp_path, runs=runs)
     again = runs.start(replace(runs.folder(id).request(), settings={"steps": 9}, data=f"run:{id}"), same)
