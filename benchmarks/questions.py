@@ -86,7 +86,7 @@ def figures(
 ) -> dict[str, Measured | float]:
     """Of each kind the accuracy of the first answers, its prior what the likeliest answers alone, without a picture, would get;
     and how far its confidences miss that (`KIND.ECE`). Counting is the mean of the accuracies at the true counts 1, 2, and 3
-    or more; `counting.coarse` is the same of "one" against "several"."""
+    or more, and `counting.roughly` that at "one" and "several"."""
     out: dict[str, Measured | float] = {}
     parts = {"existence": existence, "counting": counting, "identity": identity, "position": position}
     for part, write in parts.items():
@@ -98,8 +98,9 @@ def figures(
         out[part] = _measured(items, answers, prior(items))
         out[f"{part}.ECE"] = _calibration(items, confidences, _right(items, answers))
         if part == "counting":
-            coarse = [Item(one.picture, "", frozenset({_coarse(next(iter(one.right)))})) for one in items]
-            out["counting.coarse"] = _measured(coarse, list(map(_coarse, answers)), prior(coarse))
+            right = [vqa.roughly(next(iter(one.right))) for one in items]
+            rough = [Item(one.picture, "", frozenset({words}), words) for one, words in zip(items, right, strict=True)]
+            out["counting.roughly"] = _measured(rough, list(map(vqa.roughly, answers)), prior(rough))
     return out
 
 
@@ -126,10 +127,6 @@ def _calibration(items: list[Item], confidences: NDArray[np.floating], right: ND
 
 def _right(items: list[Item], answers: list[str]) -> NDArray[np.bool_]:
     return np.array([answer.lower() in item.right for item, answer in zip(items, answers, strict=True)])
-
-
-def _coarse(count: str) -> str:
-    return "one" if count == "1" else "several"
 
 
 def _places(mask: NDArray[np.bool_]) -> frozenset[str]:

@@ -68,6 +68,7 @@ SUBJECTS: Mapping[str, tuple[str, str]] = {  # of a figure or of a whole part: w
         f"vqa.{kind}": ("Questions like this one", "right")
         for kind in ("existence", "counting", "identity", "colour", "position")
     },
+    "vqa.counting.roughly": ("Whether there is one or several of a thing", "right"),
     "choice.top1": ("Where one of four labels is in the picture", "right"),
     "presence.none_caught": ("Where none of four labels is in the picture", "noticed"),
     "presence.pairs": ("Which of two things, one alone or both, a picture shows", "right"),

@@ -22,6 +22,7 @@ from core.tasks._sources import required
 TASK = TASKS.register("vqa", Task("vqa", "a question about a picture", Answerer))
 
 KIND_EXAMPLES = {kind.name: kind.example for kind in all_kinds() if kind.example}  # as hints show them
+MANY = 6  # from which on things are many
 MAX_QUESTIONS, MAX_QUESTION_LENGTH = 50, 200
 QUESTIONS = TypedList(
     MAX_QUESTIONS,
@@ -51,6 +52,13 @@ def answer(
     return [
         Answers(question, answers, hint(name, question)) for question, answers in zip(questions, found, strict=True)
     ]
+
+
+def roughly(count: str) -> str:
+    """A count in words that the built-in model is right about more often than about numbers: none, one, several or many."""
+    if not count.isdigit():
+        return count
+    return {0: "none", 1: "one"}.get(int(count), "several" if int(count) < MANY else "many")
 
 
 def attribution(

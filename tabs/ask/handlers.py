@@ -16,6 +16,7 @@ from core.explain import attribution
 from core.explain.drawing import Drawing
 from core.models.family import EMBEDDED
 from core.models.trust import figure_of
+from core.results import Answers
 from core.tasks import vqa
 from tabs._downloads import write_file
 from tabs._jobs import downloaded
@@ -29,6 +30,7 @@ from web.inputs import file_name
 
 SAID = texts("ask")
 HEADER = ["question", "answer", "confidence"]
+COUNTING = "vqa.counting"
 ALIKE = 0.5  # correlation from which the map of shuffled weights is too much like the model's own
 PUBLIC = ("answer", "note", "table", "download", "code")  # what programs get
 
@@ -68,9 +70,7 @@ def answer_question(
     drawing, check = _attribution(lab, model, image, questions[0])
     yield only(
         Outputs,
-        shown=bars(list(found[0].confidences.items()), calibrated(lab, model, figure_of(questions[0])))
-        + line(lab, model, figure_of(questions[0]))
-        + trust(found[0].hint),
+        shown=_shown(lab, model, found[0]),
         note=lines(images.note(image)),
         answer=found[0].confidences,
         table=rows(HEADER, data),
@@ -79,6 +79,15 @@ def answer_question(
         code=vqa.program(lab.models, model, file_name(image), questions[0]),
         details=gr.Column(visible=True),
     )
+
+
+def _shown(lab: Lab, model: str, found: Answers) -> str:
+    """The answer and its line of trust, as HTML; a count by the built-in model as a rough one."""
+    figure, rows = figure_of(found.question), list(found.confidences.items())
+    if figure != COUNTING or model != EMBEDDED:
+        return bars(rows, calibrated(lab, model, figure)) + line(lab, model, figure) + trust(found.hint)
+    rough = SAID("rough_count", words=vqa.roughly(rows[0][0]), number=rows[0][0])
+    return bars(rows, percent=False, headline=rough) + line(lab, model, f"{COUNTING}.roughly", COUNTING)
 
 
 def _attribution(lab: Lab, model: str, image: PIL.Image.Image, question: str) -> tuple[Drawing | None, str]:

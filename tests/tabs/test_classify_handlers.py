@@ -12,8 +12,10 @@ from PIL import Image
 from core.assets import EXAMPLES_FOLDER
 from core.errors import UserError
 from core.tasks.zero_shot import NEUTRAL
+from core.trust import UNMEASURED
 from tabs._shown import trust
 from tabs._texts import texts
+from tabs._trust import line
 from tabs._values import titles
 from tabs.classify import handlers as tab
 from tests.tabs.conftest import last, photo
@@ -81,13 +83,12 @@ def test_frames_that_are_not_used_are_said_in_the_note(lab, tmp_path):
     assert "Only the first of 3 frames" in last(tab.classify(lab, one, "cat")).note
     both = last(tab.classify(lab, one, "cat", scoring="independent"))
     assert both.note == "Only the first of 3 frames is used."
-    assert trust(SAID.independent_measured) in both.shown
+    assert line(lab, "embedded", "presence.ECE") in both.shown
 
 
 @pytest.mark.parametrize(
     ("model", "said"),
     [
-        ("embedded", SAID.independent_measured),
         ("google/siglip-base-patch16-224", SAID.independent_never_measured),
         ("openai/clip-vit-base-patch32", SAID("independent_uncalibrated", neutral=NEUTRAL)),
     ],
@@ -95,8 +96,27 @@ def test_frames_that_are_not_used_are_said_in_the_note(lab, tmp_path):
 def test_what_independent_scores_are_worth_is_said(lab, kitten, model, said):
     shown = last(tab.classify(lab, kitten, "cat, dog", scoring="independent", model=model)).shown
     assert trust(said) in shown
-    assert ("%</span>" in shown) == (model == "embedded"), "percentages only where they were calibrated"
+    assert "%</span>" not in shown, "percentages only where they were calibrated"
     assert said not in last(tab.classify(lab, kitten, "cat, dog", scoring="softmax", model=model)).shown
+
+
+def test_an_answer_says_how_often_such_answers_are_right(lab, kitten):
+    shown = last(tab.classify(lab, kitten, "cat, dog, horse, bird")).shown
+    assert "of 100 times on 80 COCO photographs" in shown
+    assert "a guess without looking, 25" in shown
+    assert "%</span>" in shown
+    away = last(tab.classify(lab, kitten, "cat, dog", model="openai/clip-vit-base-patch32")).shown
+    assert UNMEASURED in away
+    assert "%</span>" not in away
+
+
+def test_what_is_not_there_is_not_ranked_silently(lab, kitten):
+    none = last(tab.classify(lab, kitten, "a fire engine, a bridge, a pizza, a laptop"))
+    assert f'<p class="headline">{SAID.none_of_these}</p>' in none.shown
+    assert SAID.none_of_these not in last(tab.classify(lab, kitten, "a fire engine, a bridge, a cat")).shown
+    many = last(tab.classify_many(lab, [CAT, DOG], "cat, a fire engine"))
+    assert SAID.none_of_these in many.note
+    assert many.note.count(SAID.none_of_these) == 1
 
 
 @pytest.mark.parametrize(
