@@ -65,7 +65,7 @@ def identity(pictures: list[list[Instance]], categories: list[str]) -> list[Item
         for kind in KINDS:
             right = frozenset(one.category for one in instances if one.group == kind)
             if right:
-                items.append(Item(number, f"What {kind} is in the picture?", right, kind))
+                items.append(Item(number, f"What {kind} is in the picture?", right))
     return items
 
 
