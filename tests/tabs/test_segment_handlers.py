@@ -82,7 +82,7 @@ def test_unused_frames_are_said(lab):
 def test_the_threshold_redraws_without_a_model(lab, answered):
     low, high = (tab.redraw(lab, answered.last, threshold, False) for threshold in (0.1, 0.9))
     assert coverages(low)[0] > coverages(answered)[0] > coverages(high)[0]
-    assert low.last == low.code == gr.skip(), "what does not change is left as it is"
+    assert low.code == low.why == gr.skip(), "what does not change is left as it is"
     assert tab.redraw(lab, None, 0.5, False) == tab.only(tab.Outputs)
 
 

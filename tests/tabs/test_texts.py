@@ -17,6 +17,7 @@ FILES = sorted([ROOT / "app.py", *(ROOT / "tabs").rglob("*.py")])
 HANDLERS = [path for path in FILES if path.stem.endswith("handlers") or path.stem == "searching"]
 # Whose names are put together as the page is built.
 COMPOSED = {("start", name + end) for name in STRATEGIES for end in ("", "_does", "_tab")}
+COMPOSED |= {("admin", name) for name in SAID["admin"] if name.startswith(("field_", "state_"))}
 COMPOSED |= {("what_if", f"part_{number}") for number in range(9)}
 
 

@@ -76,7 +76,7 @@ def test_which_names_are_answered_is_a_setting():
     assert set(Settings(host="0.0.0.0", allow_host=("lab.example",)).host_names) >= {"lab.example", "localhost"}
     assert Settings(host="0.0.0.0").host_names == ()
     names = [one.cls.__name__ for one in middleware(Settings(host="0.0.0.0"))]
-    assert names == ["BodyLimit", "UploadGuard", "RequestCheck"]
+    assert names == ["BodyLimit", "UploadGuard", "RequestCheck", "LinkPreview"]
     assert [one.cls.__name__ for one in middleware(Settings())] == ["HostCheck", *names]
 
 
