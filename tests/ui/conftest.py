@@ -36,7 +36,8 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium, url):
-    """visit(width, height, query): the page, opened as a new visitor. No errors, no warnings, no other host."""
+    """visit(width, height, query): the page, opened as a new visitor, whose browser has these further options of Playwright's
+    `new_context`. No errors, no warnings, no other host."""
     contexts, wrong = [], []
 
     def console(message):
@@ -48,8 +49,8 @@ def visit(chromium, url):
         if address.scheme not in ("data", "blob") and address.hostname != "127.0.0.1":
             wrong.append(f"request to {asked.url}")
 
-    def open_page(width=1280, height=900, query=""):
-        contexts.append(chromium.new_context(viewport={"width": width, "height": height}))
+    def open_page(width=1280, height=900, query="", **options):
+        contexts.append(chromium.new_context(viewport={"width": width, "height": height}, **options))
         page = contexts[-1].new_page()
         page.set_default_timeout(15_000)
         page.on("console", console)
