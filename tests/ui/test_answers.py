@@ -59,7 +59,8 @@ def test_a_link_brings_the_same_answer_and_going_back_the_one_before(visit, url)
             box.fill(value)
             ask(page, panel)
         link = copied_link(page, panel)
-        assert link == page.url and f"tab={tab}" in link
+        assert link == page.url
+        assert f"tab={tab}" in link
         friend.goto(link)
         theirs = opened(friend, tab)
         expect(answer(theirs)).to_have_text(answer(panel).inner_text())
@@ -79,7 +80,8 @@ def test_a_link_brings_the_same_answer_and_going_back_the_one_before(visit, url)
     ask(page, panel)
     link = copied_link(page, panel)
     expect(panel.get_by_text("Your own picture stays here")).to_be_visible()
-    assert "picture" not in link and "dog.jpg" not in link
+    assert "picture" not in link
+    assert "dog.jpg" not in link
 
 
 def test_an_answer_is_kept_in_this_browser_and_opened_again(visit, url):
