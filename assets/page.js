@@ -147,7 +147,20 @@ window.lab = (() => {
     await navigator.clipboard.writeText(new URL(link || location.search, location.href).href);
     return new URLSearchParams(link).get("picture") ? copied : withoutPicture;
   };
-  document.documentElement.lang = "en";
+  document.documentElement.lang = "en"; // so Gradio's own words are English too, whatever the browser prefers
+  for (const [name, value] of Object.entries({ language: "en", languages: ["en"] })) Object.defineProperty(navigator, name, { value });
+  // Gradio names neither a picture nor the button around one that can be clicked: both get their panel's name. A thumbnail
+  // says nothing beside its words.
+  const label = (element) =>
+    element.closest(".block")?.querySelector('[data-testid="block-label"]')?.textContent.trim() || "Picture";
+  const name = () => {
+    naming = 0;
+    for (const button of document.querySelectorAll(".image-container > button:not([aria-label])")) button.ariaLabel = label(button);
+    for (const image of document.querySelectorAll('.image-frame img[alt=""]')) image.alt = label(image);
+    for (const image of document.querySelectorAll('.thumbnail img:not([alt=""])')) image.alt = "";
+  };
+  let naming = 0;
+  new MutationObserver(() => (naming ||= setTimeout(name, 100))).observe(document.documentElement, { childList: true, subtree: true });
   found('.lab-tabs [role="tab"]', open);
   list();
   const download = (file, name) => {

@@ -17,6 +17,7 @@ from tabs._lab import Lab, bind
 from tabs._outputs import only
 from tabs._shown import error
 from web.errors import UNEXPECTED
+from web.inputs import Unreadable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T", bound=tuple[Any, ...])
@@ -30,6 +31,9 @@ def in_panel(handler: Handler[T], kind: type[T]) -> Handler[T]:
     @functools.wraps(handler)
     def run(*args: Any, **kwargs: Any) -> Iterator[T]:
         try:
+            for value in args:
+                if isinstance(value, Unreadable):
+                    raise UserError(value.why)
             yield from handler(*args, **kwargs)
             yield only(kind, error="")
         except UserError as wrong:
@@ -40,6 +44,7 @@ def in_panel(handler: Handler[T], kind: type[T]) -> Handler[T]:
             log.exception("%s failed", handler.__name__)
             yield only(kind, error=error(UNEXPECTED))
 
+    run.says_what_is_unreadable = True  # type: ignore[attr-defined]
     run.__name__ = f"page_{handler.__name__}"  # Gradio names events after it, and no endpoint may lose its name to one
     return run
 

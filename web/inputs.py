@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import html
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,22 @@ class WithoutStub(ComponentMeta):
         return super(ComponentMeta, cls).__new__(cls, name, bases, attributes)
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """In the place of a picture: why there is none. `web.page` raises it, save for the handlers of the page, which say it."""
+
+    why: str
+
+
 class PhotoInput(gr.Image, metaclass=WithoutStub):
-    """An image input that gives upright RGB pictures, or None. What `core.images.read` refuses is a message.
+    """An image input that gives upright RGB pictures, or None. What `core.images.read` refuses is Unreadable.
 
     The plain component opens any format Pillow knows, PostScript included, before a handler runs.
     """
 
     is_template = True
 
-    def preprocess(self, payload: ImageData | None) -> PIL.Image.Image | None:
+    def preprocess(self, payload: ImageData | None) -> PIL.Image.Image | Unreadable | None:  # type: ignore[override]
         if payload is None or not (payload.path or payload.url):
             return None
         if not payload.path:  # data: URLs and links are the server's to fetch, so they are not fetched
@@ -46,7 +53,7 @@ class PhotoInput(gr.Image, metaclass=WithoutStub):
         try:
             picture = images.read(payload.path)
         except UserError as error:
-            raise gr.Error(html.escape(str(error)), print_exception=False) from None
+            return Unreadable(str(error))
         picture.image.info |= {"name": Path(payload.orig_name or "photo.jpg").name}
         return picture.image
 

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import html
 import logging
 from typing import Any
 from urllib.parse import unquote
 
 import gradio as gr
 
+from web.inputs import Unreadable
 from web.queue import supervise
 from web.visitor_states import keep_small
 
@@ -43,6 +45,9 @@ class Page(gr.Blocks):
         except Exception as error:  # of a component that was sent what it cannot be; Gradio would say {"error": null}
             log.info("%s was sent what it cannot read: %r", block_fn.name, error)
             raise gr.Error(UNREADABLE, print_exception=False) from None
+        wrong = next((value for value in values if isinstance(value, Unreadable)), None)
+        if wrong is not None and not getattr(block_fn.fn, "says_what_is_unreadable", False):
+            raise gr.Error(html.escape(wrong.why), print_exception=False)
         return values
 
 

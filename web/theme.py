@@ -20,4 +20,5 @@ def theme() -> gr.themes.Base:
         body_text_color_subdued="*neutral_500",
         button_primary_background_fill="*primary_600",
         button_primary_background_fill_hover="*primary_700",
+        checkbox_label_background_fill_selected="*primary_600",
     )

@@ -3,6 +3,7 @@
 """A real browser on the running app, watched: what it must never do fails the test that did it."""
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +12,9 @@ import pytest
 from tests.ui.find_browser import browser, why_not
 
 KNOWN = ("Method not implemented.",)  # Gradio's own upload box says so whenever a file is chosen
+LEFT = re.compile(
+    "AbortError|errored out"
+)  # it says so of what it had asked for when a visitor goes to another address
 QUIET = ("gpu", "quic", "background-networking", "component-update", "sync")
 
 
@@ -36,11 +40,12 @@ def chromium():
 
 @pytest.fixture
 def visit(chromium, url):
-    """visit(width, height, query): the page, opened as a new visitor. No errors, no warnings, no other host."""
+    """visit(width, height, query): the page, opened as a new visitor, whose browser has these further options of Playwright's
+    `new_context`. No errors, no warnings, no other host."""
     contexts, wrong = [], []
 
     def console(message):
-        if message.type in ("error", "warning") and message.text not in KNOWN:
+        if message.type in ("error", "warning") and message.text not in KNOWN and not LEFT.search(message.text):
             wrong.append(f"{message.type}: {message.text}")
 
     def request(asked):
@@ -48,8 +53,8 @@ def visit(chromium, url):
         if address.scheme not in ("data", "blob") and address.hostname != "127.0.0.1":
             wrong.append(f"request to {asked.url}")
 
-    def open_page(width=1280, height=900, query=""):
-        contexts.append(chromium.new_context(viewport={"width": width, "height": height}))
+    def open_page(width=1280, height=900, query="", **options):
+        contexts.append(chromium.new_context(viewport={"width": width, "height": height}, **options))
         page = contexts[-1].new_page()
         page.set_default_timeout(15_000)
         page.on("console", console)
