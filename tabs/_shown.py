@@ -30,7 +30,11 @@ def bars(rows: Sequence[tuple[str, float]], percent: bool, headline: str = "") -
 
 
 def _value(value: float, percent: bool) -> str:
-    return COMMON("percent", value=100 * value) if percent else COMMON("decimal", value=value)
+    if not percent:
+        return COMMON("decimal", value=value)
+    if value > 0.99:
+        return COMMON.nearly_all
+    return COMMON("percent", value=100 * value) if value >= 0.01 else COMMON.nearly_none
 
 
 def sentence(text: str) -> str:

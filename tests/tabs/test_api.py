@@ -16,7 +16,7 @@ PARAMETERS = {
     "classify": {"image": REQUIRED, **LABELS},
     "classify_many": {"files": REQUIRED, **LABELS},
     "answer": {"image": REQUIRED, "question": "What animal is this?", "model": "embedded"},
-    "segment": {"image": REQUIRED, "prompts": "a cat, a ball of wool", **MASKS, "anyway": False},
+    "segment": {"image": REQUIRED, "prompts": "a cat, a dog", **MASKS, "anyway": False},
     "segment_like": {"image": REQUIRED, "example": REQUIRED, "box": REQUIRED, **MASKS},
     "search": {"query": SUNSET, "image": None, **RANKED},
     "find_captions": {"image": REQUIRED, **RANKED},

@@ -105,7 +105,7 @@ def test_an_answer_says_how_often_such_answers_are_right(lab, kitten):
     shown = last(tab.classify(lab, kitten, "cat, dog, horse, bird")).shown
     assert "of 100 times on 80 COCO photographs" in shown
     assert "a guess without looking, 25" in shown
-    assert "%</span>" in shown
+    assert "over 99 %</span>" in shown
     away = last(tab.classify(lab, kitten, "cat, dog", model="openai/clip-vit-base-patch32")).shown
     assert UNMEASURED in away
     assert "%</span>" not in away
