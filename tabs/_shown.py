@@ -6,13 +6,15 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from typing import Any
 
 from core.explain.drawing import Drawing
 from core.results import Change
 from tabs._texts import texts
+from tabs._values import rows
 
 COMMON = texts("common")
-ROWS_SHOWN = 10
+ROWS_SHOWN, LISTED = 10, 200  # rows of a comparison, and of all numbers
 
 
 def bars(rows: Sequence[tuple[str, float]], percent: bool, headline: str = "") -> str:
@@ -54,6 +56,17 @@ def drawings(*drawn: Drawing | None, heading: str = COMMON.why) -> str:
     )
     title = f"<h3>{html.escape(heading)}</h3>" if heading else ""
     return f'{title}<div class="why">{figures}</div>' if figures else ""
+
+
+def listed(header: Sequence[str], data: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """A table for programs and for people, by the names of the outputs."""
+    head = "".join(f"<th scope='col'>{html.escape(name)}</th>" for name in header)
+    body = "".join(
+        f"<tr>{''.join(f'<td>{html.escape(str(value))}</td>' for value in row)}</tr>" for row in data[:LISTED]
+    )
+    more = f"<p>{COMMON('more_rows', number=len(data) - LISTED)}</p>" if len(data) > LISTED else ""
+    shown = f'<div class="numbers"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}</div>'
+    return {"table": rows(header, data), "numbers": shown}
 
 
 def changes(change: Change, before: str, after: str) -> str:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
@@ -51,6 +52,13 @@ def skipped_folders(lab: Lab) -> None:
         named = f"{len(skipped)}. The console says which, and why"
     if skipped:
         gr.HTML(f"Folders of --models that are not offered: {named}.", elem_classes="footnote")
+
+
+def numbers_table(label: str, header: Sequence[str]) -> tuple[gr.Dataframe, gr.HTML]:
+    """A table for programs, and where people see it: Gradio's own stays empty where it was filled while folded in."""
+    return gr.Dataframe(label=label, headers=list(header), interactive=False, visible="hidden"), gr.HTML(
+        label="numbers"
+    )
 
 
 def code_panel(label: str) -> gr.Code:

@@ -17,7 +17,7 @@ from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs._trust import measure_button
 from tabs._what_if import what_if
-from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
+from tabs._widgets import code_panel, how_it_works, model_picker, numbers_table, result_head, toolbar
 from tabs.ask import asking
 from tabs.ask.handlers import HEADER, PUBLIC, Outputs, answer_question
 from web.inputs import PhotoInput
@@ -53,13 +53,13 @@ def build(lab: Lab) -> None:
                 tools = gr.Column()
                 why = gr.HTML(label="why")
                 with gr.Accordion(COMMON.table, open=False):
-                    table = gr.Dataframe(label=SAID.all_answers, headers=HEADER, interactive=False, wrap=True)
+                    table, numbers = numbers_table(SAID.all_answers, HEADER)
                     download = gr.DownloadButton(COMMON.csv, size="sm")
                 code = code_panel(SAID.code)
                 with tools:
                     toolbar(lab, "ask", head["link"], image, code)
                 more = gr.Column()
-    outputs = Outputs(**head, details=details, why=why, table=table, download=download, code=code)
+    outputs = Outputs(**head, details=details, why=why, table=table, numbers=numbers, download=download, code=code)
     how_it_works(SAID.how)
 
     with more:

@@ -22,10 +22,10 @@ from tabs._downloads import write_file
 from tabs._jobs import downloaded
 from tabs._lab import Lab
 from tabs._outputs import only
-from tabs._shown import bars, drawings, trust
+from tabs._shown import bars, drawings, listed, trust
 from tabs._texts import texts
 from tabs._trust import calibrated, line
-from tabs._values import lines, needed, rows
+from tabs._values import lines, needed
 from web.inputs import file_name
 
 SAID = texts("ask")
@@ -40,6 +40,7 @@ class Outputs(NamedTuple):
     note: Any
     answer: Any  # for programs: the likeliest answers to the first question with their confidences
     table: Any
+    numbers: Any
     download: Any
     why: Any
     code: Any
@@ -73,7 +74,7 @@ def answer_question(
         shown=_shown(lab, model, found[0]),
         note=lines(images.note(image)),
         answer=found[0].confidences,
-        table=rows(HEADER, data),
+        **listed(HEADER, data),
         download=write_file("answers.csv", csv_text(HEADER, data)),
         why=drawings(drawing) + trust(check),
         code=vqa.program(lab.models, model, file_name(image), questions[0]),

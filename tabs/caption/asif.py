@@ -17,7 +17,7 @@ from tabs._galleries import choices
 from tabs._jobs import SEARCH, stops
 from tabs._lab import Lab, bind
 from tabs._texts import texts
-from tabs._widgets import code_panel, model_picker, result_head, toolbar
+from tabs._widgets import code_panel, model_picker, numbers_table, result_head, toolbar
 from tabs.caption import asif_handlers as handlers
 from web.inputs import FileInput, PhotoInput
 
@@ -88,14 +88,14 @@ def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
         tools = gr.Column()
         why = gr.HTML(label="why")
         with gr.Accordion(COMMON.table, open=False):
-            table = gr.Dataframe(label=SAID.agreed, headers=handlers.HEADER, interactive=False, wrap=True)
+            table, numbers = numbers_table(SAID.agreed, handlers.HEADER)
             download = gr.DownloadButton(COMMON.csv, size="sm")
         code = code_panel(SAID.code)
         with tools:
             toolbar(lab, "caption-asif", head["link"], image, code)
     caption = gr.Textbox(label="caption", visible="hidden")
     return handlers.Outputs(
-        **head, caption=caption, details=details, why=why, table=table, download=download, code=code,
+        **head, caption=caption, details=details, why=why, table=table, numbers=numbers, download=download, code=code,
         removed=None,
     )  # fmt: skip
 

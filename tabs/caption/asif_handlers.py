@@ -28,10 +28,10 @@ from tabs._galleries import open_gallery
 from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
-from tabs._shown import bars, drawings, sentence
+from tabs._shown import bars, drawings, listed, sentence
 from tabs._texts import texts
 from tabs._trust import line
-from tabs._values import needed, rows, whole
+from tabs._values import needed, whole
 from web.inputs import file_name
 
 SAID = texts("caption")
@@ -50,6 +50,7 @@ class Outputs(NamedTuple):
     shown: Any
     note: Any
     table: Any
+    numbers: Any
     download: Any
     why: Any
     removed: Any
@@ -101,7 +102,7 @@ def caption_asif(
         caption=found.caption,
         shown=sentence(found.caption) + line(lab, model, "caption_asif.CIDEr"),
         answer=_json(found),
-        table=rows(HEADER, data),
+        **listed(HEADER, data),
         download=write_file("captions.csv", csv_text(HEADER, data)),
         why=drawings(anchors.drawing(found.picture, found.words, found.names, found.caption)),
         removed=gr.Dropdown(list(names), value=list(edits.removed), multiselect=True, allow_custom_value=True),

@@ -14,12 +14,11 @@ from tabs._events import endpoint, in_panel, only_for
 from tabs._jobs import LONG, stops
 from tabs._lab import Lab, bind
 from tabs._texts import texts
-from tabs._widgets import code_panel, result_head, toolbar
+from tabs._widgets import code_panel, numbers_table, result_head, toolbar
 from tabs.caption.compare_handlers import DEFAULT, HEADER, PUBLIC, Outputs, caption_compare
 from web.inputs import AnyCheckboxGroup, FileInput, PhotoInput
 
 SAID, COMMON = texts("caption"), texts("common")
-COLUMN_WIDTHS: list[str | int] = ["120px", "120px", "220px", "100px"]
 
 
 class Settings(NamedTuple):
@@ -54,9 +53,7 @@ def result(lab: Lab, image: PhotoInput) -> Outputs:
     head = result_head()
     with gr.Column(visible=False) as details:
         tools = gr.Column()
-        table = gr.Dataframe(
-            label=SAID.captions, headers=HEADER, interactive=False, wrap=True, column_widths=COLUMN_WIDTHS
-        )
+        table, numbers = numbers_table(SAID.captions, HEADER)
         why = gr.HTML(label="why")
         with gr.Row():
             download = gr.DownloadButton(COMMON.csv, size="sm")
@@ -65,7 +62,7 @@ def result(lab: Lab, image: PhotoInput) -> Outputs:
         with tools:
             toolbar(lab, "caption-compare", head["link"], image, code)
     return Outputs(
-        **head, details=details, why=why, table=table, download=download, download_json=download_json, code=code
+        **head, details=details, why=why, table=table, numbers=numbers, download=download, download_json=download_json, code=code
     )  # fmt: skip
 
 

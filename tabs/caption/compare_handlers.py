@@ -23,7 +23,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._shown import drawings, sentence
 from tabs._texts import texts
-from tabs._values import as_text, lines, needed, rows, titles
+from tabs._values import as_text, lines, needed, titles
 from web.inputs import file_name
 
 SAID = texts("caption")
@@ -34,6 +34,7 @@ PUBLIC = ("answer", "note", "table", "download", "download_json", "code")  # wha
 
 class Outputs(NamedTuple):
     table: Any
+    numbers: Any
     answer: Any  # for programs: of each picture and method the captions with the numbers that decided
     download: Any
     download_json: Any
@@ -79,7 +80,7 @@ def caption_compare(
     )
     called = pictures.titles
     data = [[called[one.picture], one.method, one.caption, round(one.similarity, 4)] for one in found]
-    listed = [_json(one, called[one.picture]) for one in found]
+    captions = [_json(one, called[one.picture]) for one in found]
     first = images.read(pictures.sources[0]).image
     attention = captioning.attribution(lab.models, first, found)
     notes = {one.picture: one.note for one in found if one.note}
@@ -88,10 +89,10 @@ def caption_compare(
     yield only(
         Outputs,
         shown=sentence(_likest(found).caption),
-        table=rows(HEADER, data),
-        answer=listed,
+        **listed(HEADER, data),
+        answer=captions,
         download=write_file("captions.csv", csv_text(HEADER, data)),
-        download_json=write_file("captions.json", json.dumps(listed, indent=1)),
+        download_json=write_file("captions.json", json.dumps(captions, indent=1)),
         note=lines(*notes.values(), _told_apart(found, names, len(called))),
         why=drawings(
             alternatives.drawing([one for one in found if one.picture == 0]),

@@ -15,7 +15,7 @@ from tabs._events import endpoint, in_panel, only_for
 from tabs._jobs import LONG
 from tabs._lab import Lab, bind
 from tabs._texts import texts
-from tabs._widgets import code_panel, model_picker, result_head, toolbar
+from tabs._widgets import code_panel, model_picker, numbers_table, result_head, toolbar
 from tabs.caption import magic_handlers as handlers
 from web.inputs import PhotoInput
 
@@ -84,14 +84,14 @@ def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
         step = gr.Slider(1, 2, 1, step=1, label=SAID.step, interactive=True)
         why = gr.HTML(label="why")
         with gr.Accordion(COMMON.table, open=False):
-            table = gr.Dataframe(label=SAID.steps, headers=handlers.HEADER, interactive=False, wrap=True)
+            table, numbers = numbers_table(SAID.steps, handlers.HEADER)
             download = gr.DownloadButton(COMMON.csv, size="sm")
         code = code_panel(SAID.code)
         with tools:
             toolbar(lab, "caption-magic", head["link"], image, code)
     caption = gr.Textbox(label="caption", visible="hidden")
     return handlers.Outputs(
-        **head, caption=caption, details=details, why=why, table=table, download=download, code=code,
+        **head, caption=caption, details=details, why=why, table=table, numbers=numbers, download=download, code=code,
         step=step, last=last,
     )  # fmt: skip
 

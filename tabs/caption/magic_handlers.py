@@ -24,10 +24,10 @@ from tabs._downloads import write_file
 from tabs._jobs import downloaded, report, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
-from tabs._shown import drawings, sentence
+from tabs._shown import drawings, listed, sentence
 from tabs._texts import texts
 from tabs._trust import line
-from tabs._values import lines, needed, rows, whole
+from tabs._values import lines, needed, whole
 from web.inputs import file_name
 
 SAID = texts("caption")
@@ -42,6 +42,7 @@ class Outputs(NamedTuple):
     shown: Any
     note: Any
     table: Any
+    numbers: Any
     download: Any
     step: Any
     why: Any
@@ -149,7 +150,7 @@ def _details(written: Written) -> dict[str, Any]:
     return {
         "shown": sentence(draft.text),
         "answer": {"caption": draft.text, "ended": draft.ended, "steps": [asdict(step) for step in draft.steps]},
-        "table": rows(HEADER, data),
+        **listed(HEADER, data),
         "download": write_file("steps.csv", csv_text(HEADER, data)),
         "step": gr.Slider(1, max(2, len(draft.steps)), 1),
         "why": drawings(_figure(written, 1)),

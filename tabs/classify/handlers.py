@@ -24,10 +24,10 @@ from tabs._downloads import write_file
 from tabs._jobs import downloaded, stepper, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
-from tabs._shown import bars, drawings, trust
+from tabs._shown import bars, drawings, listed, trust
 from tabs._texts import texts
 from tabs._trust import line
-from tabs._values import as_text, lines, needed, rows, titles
+from tabs._values import as_text, lines, needed, titles
 from web.inputs import file_name
 
 SAID = texts("classify")
@@ -44,6 +44,7 @@ class Outputs(NamedTuple):
     note: Any
     answer: Any  # the labels with their scores, for programs
     table: Any
+    numbers: Any
     download: Any
     why: Any
     code: Any
@@ -153,7 +154,7 @@ def _details(result: Classification, called: Sequence[str]) -> dict[str, Any]:
         for label, score, cosine, logit in zip(result.labels, *columns, strict=True)
     ]
     return {
-        "table": rows(HEADER, data),
+        **listed(HEADER, data),
         "download": write_file("zero-shot.csv", csv_text(HEADER, data)),
         "details": gr.Column(visible=True),
     }

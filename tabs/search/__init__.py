@@ -20,7 +20,7 @@ from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs._trust import measure_button
 from tabs._what_if import what_if
-from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
+from tabs._widgets import code_panel, how_it_works, model_picker, numbers_table, result_head, toolbar
 from tabs.search import own_gallery, recall
 from tabs.search.asking import question
 from tabs.search.searching import HEADER, PUBLIC, Found, describe, rerank, scores, search
@@ -59,7 +59,7 @@ def build(lab: Lab) -> None:
                 found = gr.Gallery(label=SAID.found, columns=4, height="auto", object_fit="contain", format="jpeg")
                 why = gr.HTML(label="why")
                 with gr.Accordion(COMMON.table, open=False):
-                    table = gr.Dataframe(label=SAID.ranking, headers=HEADER, interactive=False, wrap=True)
+                    table, numbers = numbers_table(SAID.ranking, HEADER)
                     download = gr.DownloadButton(COMMON.csv, size="sm")
                 with gr.Accordion(SAID.rerank, open=False):
                     matcher = model_picker(lab, Matcher, label=SAID.matcher)
@@ -74,7 +74,9 @@ def build(lab: Lab) -> None:
         own_gallery.panel(lab, gallery, model, mine)
     how_it_works(SAID.how)
 
-    outputs = Found(**head, details=details, found=found, why=why, table=table, download=download, code=code)
+    outputs = Found(
+        **head, details=details, found=found, why=why, table=table, numbers=numbers, download=download, code=code
+    )
     form = Form("search", image, source, {"query": query, "gallery": gallery, "k": k, "model": model}, EXAMPLES)
     options = [image, gallery, k, model, mine]
     with more:

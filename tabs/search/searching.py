@@ -25,10 +25,9 @@ from tabs._galleries import open_gallery, thumbnail
 from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
-from tabs._shown import drawings, sentence
+from tabs._shown import drawings, listed, sentence
 from tabs._texts import texts
 from tabs._trust import line
-from tabs._values import rows
 from web.inputs import file_name
 
 SAID = texts("search")
@@ -42,6 +41,7 @@ class Found(NamedTuple):
     answer: Any  # for programs: id, score and caption of each, best first
     found: Any
     table: Any
+    numbers: Any
     download: Any
     why: Any
     code: Any
@@ -161,7 +161,7 @@ def _ranking(hits: Sequence[Hit]) -> dict[str, Any]:
     data = [[rank, round(hit.score, 4), hit.caption, hit.id] for rank, hit in enumerate(hits, 1)]
     return {
         "answer": [{"id": hit.id, "score": round(hit.score, 6), "caption": hit.caption} for hit in hits],
-        "table": rows(HEADER, data),
+        **listed(HEADER, data),
         "download": write_file("ranking.csv", csv_text(HEADER, data)),
         "details": gr.Column(visible=True),
     }

@@ -18,7 +18,7 @@ from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
 from tabs._trust import measure_button
 from tabs._what_if import what_if
-from tabs._widgets import code_panel, how_it_works, model_picker, result_head, toolbar
+from tabs._widgets import code_panel, how_it_works, model_picker, numbers_table, result_head, toolbar
 from tabs.segment import handlers
 from tabs.segment.asking import question
 from tabs.segment.handlers import Outputs, covered
@@ -133,11 +133,11 @@ def _by_example() -> tuple[PhotoInput, gr.Textbox, gr.Button]:
 def _details() -> dict[str, Any]:
     """The numbers and the downloads, by the names of the outputs."""
     with gr.Accordion(COMMON.table, open=False):
-        table = gr.Dataframe(label=SAID.coverage, headers=HEADER, interactive=False, wrap=True)
+        table, numbers = numbers_table(SAID.coverage, HEADER)
         with gr.Row():
             download = gr.DownloadButton(SAID.png, size="sm")
             coco = gr.DownloadButton(SAID.coco, size="sm")
-    return {"table": table, "download": download, "coco": coco}
+    return {"table": table, "numbers": numbers, "download": download, "coco": coco}
 
 
 def _refining(lab: Lab) -> tuple[gr.Dropdown, gr.Dropdown, gr.Radio, gr.Button]:

@@ -37,6 +37,7 @@ class Outputs(NamedTuple):
     answer: Any  # for programs: label, coverage, box and mask of each prompt
     painted: Any
     table: Any
+    numbers: Any
     download: Any
     coco: Any
     why: Any

@@ -17,8 +17,8 @@ from core.explain import masks as drawing
 from core.results import Segmentation
 from core.tasks import segmentation
 from tabs._downloads import write_file
+from tabs._shown import listed
 from tabs._texts import texts
-from tabs._values import rows
 
 SAID = texts("segment")
 HEADER = ["prompt", "coverage", "box"]
@@ -40,7 +40,7 @@ def paint(
         "painted": drawing.overlay(picture, found),
         "answer": [{**row, "mask": _file(name, png)} for row, name, png in zip(measured, names, pngs, strict=True)],
         "shown": _legend(result.labels, measured, absent),
-        "table": rows(HEADER, data),
+        **listed(HEADER, data),
         "download": write_file("masks.zip", _zip(names, pngs, result.labels)),
         "coco": write_file("masks.json", json.dumps(segmentation.coco(found, name))),
     }
