@@ -21,7 +21,7 @@ from tabs._downloads import write_file
 from tabs._jobs import downloaded, stoppable
 from tabs._lab import Lab
 from tabs._outputs import only
-from tabs._shown import drawings, sentence
+from tabs._shown import drawings, listed, sentence
 from tabs._texts import texts
 from tabs._values import as_text, lines, needed, titles
 from web.inputs import file_name
