@@ -18,6 +18,7 @@ window.lab = (() => {
     const tab = named() || first();
     if (!tab || !/^[a-z_]+$/.test(tab)) return;
     found(`#tab-${tab}-button`, (button) => {
+      button.scrollIntoView({ block: "nearest", inline: "nearest" }); // the strip scrolls on a phone
       if (button.getAttribute("aria-selected") !== "true") button.click();
       ask(tab);
     });
@@ -54,7 +55,7 @@ window.lab = (() => {
   addEventListener("click", (event) => {
     const tab = event.target.closest?.('button[role="tab"]')?.id.match(/^tab-([a-z_]+)-button$/)?.[1];
     if (tab && event.isTrusted) toTab(tab);
-    if (event.isTrusted) pressed = !tab && Boolean(event.target.closest?.("button"));
+    if (event.isTrusted) pressed = Boolean(event.target.closest?.(".inputs button, .strip button"));
     const inner = event.target.closest?.('a[href^="?tab="]');
     if (inner && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
@@ -162,6 +163,13 @@ window.lab = (() => {
   let naming = 0;
   new MutationObserver(() => (naming ||= setTimeout(name, 100))).observe(document.documentElement, { childList: true, subtree: true });
   found('.lab-tabs [role="tab"]', open);
+  // ?view=api: Gradio takes the page of endpoints for open, without having loaded it, so it is closed and opened.
+  if (new URLSearchParams(location.search).get("view") === "api") {
+    found("footer button.show-api", (button) => {
+      if (!document.querySelector(".api-docs")) button.click();
+      setTimeout(() => document.querySelector(".api-docs") || button.click(), 300);
+    });
+  }
   list();
   const download = (file, name) => {
     if (!file?.url) return;

@@ -17,6 +17,7 @@ from tabs._lab import Lab
 from tabs._outputs import only
 from tabs._shown import bars, drawings, trust
 from tabs._texts import texts
+from tabs._trust import line
 from tabs._values import needed
 
 SAID = texts("start")
@@ -44,6 +45,8 @@ def answer(lab: Lab, image: PIL.Image.Image | None, labels: str) -> Iterator[Out
     said = SAID("finding", label=best, anchors=", ".join(shared)) if shared else SAID("no_anchors", label=best)
     yield only(
         Outputs,
-        shown=bars(ranked[:6], result.calibrated, none) + trust(said),
+        shown=bars(ranked[:6], result.calibrated, none)
+        + trust(said)
+        + line(lab, EMBEDDED, "presence.none_caught shipped" if none else "choice.top1"),
         why=drawings(anchors.drawing(picture, label, anchor_names, best)),
     )
