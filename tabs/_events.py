@@ -15,7 +15,7 @@ import gradio as gr
 from core.errors import UserError
 from tabs._lab import Lab, bind
 from tabs._outputs import only
-from tabs._shown import error
+from tabs._shown import error, program
 from web.errors import UNEXPECTED
 from web.inputs import Unreadable
 
@@ -34,7 +34,9 @@ def in_panel(handler: Handler[T], kind: type[T]) -> Handler[T]:
             for value in args:
                 if isinstance(value, Unreadable):
                     raise UserError(value.why)
-            yield from handler(*args, **kwargs)
+            with contextlib.closing(handler(*args, **kwargs)) as steps:  # type: ignore[type-var]  # a generator
+                for given in steps:
+                    yield _with_program(given)
             yield only(kind, error="")
         except UserError as wrong:
             yield only(kind, error=error(str(wrong)))
@@ -47,6 +49,12 @@ def in_panel(handler: Handler[T], kind: type[T]) -> Handler[T]:
     run.says_what_is_unreadable = True  # type: ignore[attr-defined]
     run.__name__ = f"page_{handler.__name__}"  # Gradio names events after it, and no endpoint may lose its name to one
     return run
+
+
+def _with_program(given: T) -> T:
+    """The program as people see it, where a handler gave one."""
+    code = getattr(given, "code", None)
+    return given._replace(program=program(code)) if isinstance(code, str) else given  # type: ignore[attr-defined]
 
 
 def endpoint(

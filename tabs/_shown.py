@@ -86,6 +86,11 @@ def _cell(value: float, top: float) -> str:
     return f'<td><span class="bar" style="--share: {abs(value) / top:.4f}"></span>{value:.3f}</td>'
 
 
+def program(code: str) -> str:
+    """A program to be read and copied."""
+    return f'<pre class="program" tabindex="0"><code>{html.escape(code)}</code></pre>' if code else ""
+
+
 def error(message: str) -> str:
     """Stays until the next answer."""
     return f'<p class="error-panel" role="alert">{html.escape(message)}</p>' if message else ""

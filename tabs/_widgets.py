@@ -61,10 +61,11 @@ def numbers_table(label: str, header: Sequence[str]) -> tuple[gr.Dataframe, gr.H
     )
 
 
-def code_panel(label: str) -> gr.Code:
-    """Where the program that gives the same answer is shown."""
+def code_panel(label: str) -> tuple[gr.Code, gr.HTML]:
+    """The program that gives the same answer: for programs, and where people see it (see `numbers_table`)."""
     with gr.Accordion(COMMON.code, open=False):
-        return gr.Code(label=label, language="python", interactive=False)
+        shown = gr.HTML(label="program")
+    return gr.Code(label=label, language="python", interactive=False, visible="hidden"), shown
 
 
 def read_more(text: str) -> None:

@@ -28,7 +28,14 @@ DEFAULTS = {
     },
     "recall": {"gallery": "bundled", "model": "embedded"},
     "answer": {"image": None, "question": "Is there a cat?", "model": "embedded"},
-    "segment": {"image": None, "prompts": "a cat", "threshold": 0.5, "model": "embedded", "exclusive": True},
+    "segment": {
+        "image": None,
+        "prompts": "a cat",
+        "threshold": 0.5,
+        "model": "embedded",
+        "exclusive": True,
+        "anyway": False,
+    },
     "segment_like": {
         "image": None,
         "example": None,

@@ -55,11 +55,13 @@ def build(lab: Lab) -> None:
                 with gr.Accordion(COMMON.table, open=False):
                     table, numbers = numbers_table(SAID.all_answers, HEADER)
                     download = gr.DownloadButton(COMMON.csv, size="sm")
-                code = code_panel(SAID.code)
+                code, program = code_panel(SAID.code)
                 with tools:
                     toolbar(lab, "ask", head["link"], image, code)
                 more = gr.Column()
-    outputs = Outputs(**head, details=details, why=why, table=table, numbers=numbers, download=download, code=code)
+    outputs = Outputs(
+        **head, details=details, why=why, table=table, numbers=numbers, download=download, code=code, program=program
+    )
     how_it_works(SAID.how)
 
     with more:

@@ -44,6 +44,7 @@ class Outputs(NamedTuple):
     download: Any
     why: Any
     code: Any
+    program: Any
     details: Any
     link: Any
     error: Any

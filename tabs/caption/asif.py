@@ -90,12 +90,12 @@ def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
         with gr.Accordion(COMMON.table, open=False):
             table, numbers = numbers_table(SAID.agreed, handlers.HEADER)
             download = gr.DownloadButton(COMMON.csv, size="sm")
-        code = code_panel(SAID.code)
+        code, program = code_panel(SAID.code)
         with tools:
             toolbar(lab, "caption-asif", head["link"], image, code)
     caption = gr.Textbox(label="caption", visible="hidden")
     return handlers.Outputs(
-        **head, caption=caption, details=details, why=why, table=table, numbers=numbers, download=download, code=code,
+        **head, caption=caption, details=details, why=why, table=table, numbers=numbers, download=download, code=code, program=program,
         removed=None,
     )  # fmt: skip
 

@@ -55,6 +55,7 @@ class Outputs(NamedTuple):
     why: Any
     removed: Any
     code: Any
+    program: Any
     details: Any
     link: Any
     error: Any

@@ -58,11 +58,11 @@ def result(lab: Lab, image: PhotoInput) -> Outputs:
         with gr.Row():
             download = gr.DownloadButton(COMMON.csv, size="sm")
             download_json = gr.DownloadButton(COMMON.json, size="sm")
-        code = code_panel(SAID.compare_code)
+        code, program = code_panel(SAID.compare_code)
         with tools:
             toolbar(lab, "caption-compare", head["link"], image, code)
     return Outputs(
-        **head, details=details, why=why, table=table, numbers=numbers, download=download, download_json=download_json, code=code
+        **head, details=details, why=why, table=table, numbers=numbers, download=download, download_json=download_json, code=code, program=program
     )  # fmt: skip
 
 

@@ -48,6 +48,7 @@ class Outputs(NamedTuple):
     why: Any
     last: Any
     code: Any
+    program: Any
     details: Any
     link: Any
     error: Any

@@ -70,11 +70,13 @@ def build(lab: Lab) -> None:
                 with gr.Accordion(COMMON.table, open=False):
                     table, numbers = numbers_table(SAID.all_scores, HEADER)
                     download = gr.DownloadButton(COMMON.csv, size="sm")
-                code = code_panel(SAID.code)
+                code, program = code_panel(SAID.code)
                 with tools:
                     toolbar(lab, "classify", head["link"], image, code)
                 more = gr.Column()
-    outputs = Outputs(**head, details=details, why=why, table=table, numbers=numbers, download=download, code=code)
+    outputs = Outputs(
+        **head, details=details, why=why, table=table, numbers=numbers, download=download, code=code, program=program
+    )
     with gr.Accordion(SAID.many, open=False):
         files = FileInput(
             label=SAID("files", number=MAX_PICTURES), file_count="multiple", file_types=["image"], height=140

@@ -64,7 +64,7 @@ def build(lab: Lab) -> None:
                 with gr.Accordion(SAID.rerank, open=False):
                     matcher = model_picker(lab, Matcher, label=SAID.matcher)
                     again = gr.Button(SAID.run_rerank)
-                code = code_panel(SAID.code)
+                code, program = code_panel(SAID.code)
                 with tools:
                     toolbar(lab, "search", head["link"], image, code)
                 more = gr.Column()
@@ -75,7 +75,15 @@ def build(lab: Lab) -> None:
     how_it_works(SAID.how)
 
     outputs = Found(
-        **head, details=details, found=found, why=why, table=table, numbers=numbers, download=download, code=code
+        **head,
+        details=details,
+        found=found,
+        why=why,
+        table=table,
+        numbers=numbers,
+        download=download,
+        code=code,
+        program=program,
     )
     form = Form("search", image, source, {"query": query, "gallery": gallery, "k": k, "model": model}, EXAMPLES)
     options = [image, gallery, k, model, mine]

@@ -45,6 +45,7 @@ class Found(NamedTuple):
     download: Any
     why: Any
     code: Any
+    program: Any
     details: Any
     link: Any
     error: Any

@@ -64,14 +64,16 @@ def build(lab: Lab) -> None:
                 why = gr.HTML(label="why")
                 parts = _details()
                 refiner, target, sign, by_box = _refining(lab)
-                code = code_panel(SAID.code)
+                code, program = code_panel(SAID.code)
                 with tools:
                     toolbar(lab, "segment", head["link"], image, code)
                 more = gr.Column()
     with gr.Accordion(SAID.by_example, open=False):
         example, box, run_like = _by_example()
     how_it_works(SAID.how)
-    outputs = Outputs(**head, **parts, painted=painted, details=details, why=why, code=code, last=last, target=target)
+    outputs = Outputs(
+        **head, **parts, painted=painted, details=details, why=why, code=code, program=program, last=last, target=target
+    )
 
     with more:
         what_if(lab, image, question([prompts, threshold, model]))

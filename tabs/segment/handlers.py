@@ -42,6 +42,7 @@ class Outputs(NamedTuple):
     coco: Any
     why: Any
     code: Any
+    program: Any
     details: Any
     link: Any
     error: Any

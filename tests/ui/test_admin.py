@@ -10,7 +10,7 @@ pytest.importorskip("playwright")
 from playwright.sync_api import expect
 
 from tests.app_fixture import ADMIN_PASSWORD
-from tests.ui.test_walk import CONTRASTS
+from tests.ui.looks import CONTRASTS
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])

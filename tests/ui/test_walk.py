@@ -51,7 +51,7 @@ def test_every_tab_opens_answered_fits_and_can_be_read(visit, url, screen):
         while closed.count():
             closed.first.click()
         if tab != "start":
-            expect(panel.locator(".cm-content").filter(has_text="import").first).to_be_visible()
+            expect(panel.locator(".program").filter(has_text="import").first).to_be_visible()
         fits(page)
         if screen == "phone":
             primary(panel).click()

@@ -65,9 +65,9 @@ def test_softmax_cosine_and_bias_fit_together(models, images):
     assert not clip.calibrated
     assert not clip.sigmoid
     assert zero_shot.classify(models, EMBEDDED, images, LABELS, scoring="independent").calibrated
-    assert not zero_shot.classify(
-        models, EMBEDDED, images, LABELS
-    ).calibrated  # a softmax says which label, not whether
+    assert zero_shot.classify(models, EMBEDDED, images, LABELS).calibrated  # which label: measured, too
+    assert not zero_shot.classify(models, EMBEDDED, images, LABELS, scoring="cosine").calibrated
+    assert not clip.calibrated
 
 
 def test_templates_are_averaged_as_clip_does(models):
