@@ -65,7 +65,8 @@ def listed(header: Sequence[str], data: Sequence[Sequence[Any]]) -> dict[str, An
         f"<tr>{''.join(f'<td>{html.escape(str(value))}</td>' for value in row)}</tr>" for row in data[:LISTED]
     )
     more = f"<p>{COMMON('more_rows', number=len(data) - LISTED)}</p>" if len(data) > LISTED else ""
-    shown = f'<div class="numbers"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}</div>'
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{more}"
+    shown = _folded(COMMON.table, f'<div class="numbers">{table}</div>')
     return {"table": rows(header, data), "numbers": shown}
 
 
@@ -88,7 +89,12 @@ def _cell(value: float, top: float) -> str:
 
 def program(code: str) -> str:
     """A program to be read and copied."""
-    return f'<pre class="program" tabindex="0"><code>{html.escape(code)}</code></pre>' if code else ""
+    shown = f'<pre class="program" tabindex="0"><code>{html.escape(code)}</code></pre>'
+    return _folded(COMMON.code, shown) if code else ""
+
+
+def _folded(title: str, content: str) -> str:
+    return f'<details class="fold"><summary>{html.escape(title)}</summary>{content}</details>'
 
 
 def error(message: str) -> str:

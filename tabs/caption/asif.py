@@ -87,7 +87,7 @@ def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
     with gr.Column(visible=False) as details:
         tools = gr.Column()
         why = gr.HTML(label="why")
-        with gr.Accordion(COMMON.table, open=False):
+        with gr.Column():
             table, numbers = numbers_table(SAID.agreed, handlers.HEADER)
             download = gr.DownloadButton(COMMON.csv, size="sm")
         code, program = code_panel(SAID.code)

@@ -83,7 +83,7 @@ def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
         tools = gr.Column()
         step = gr.Slider(1, 2, 1, step=1, label=SAID.step, interactive=True)
         why = gr.HTML(label="why")
-        with gr.Accordion(COMMON.table, open=False):
+        with gr.Column():
             table, numbers = numbers_table(SAID.steps, handlers.HEADER)
             download = gr.DownloadButton(COMMON.csv, size="sm")
         code, program = code_panel(SAID.code)

@@ -67,7 +67,7 @@ def build(lab: Lab) -> None:
             with gr.Column(visible=False) as details:
                 tools = gr.Column()
                 why = gr.HTML(label="why")
-                with gr.Accordion(COMMON.table, open=False):
+                with gr.Column():
                     table, numbers = numbers_table(SAID.all_scores, HEADER)
                     download = gr.DownloadButton(COMMON.csv, size="sm")
                 code, program = code_panel(SAID.code)

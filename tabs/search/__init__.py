@@ -58,7 +58,7 @@ def build(lab: Lab) -> None:
                 tools = gr.Column()
                 found = gr.Gallery(label=SAID.found, columns=4, height="auto", object_fit="contain", format="jpeg")
                 why = gr.HTML(label="why")
-                with gr.Accordion(COMMON.table, open=False):
+                with gr.Column():
                     table, numbers = numbers_table(SAID.ranking, HEADER)
                     download = gr.DownloadButton(COMMON.csv, size="sm")
                 with gr.Accordion(SAID.rerank, open=False):

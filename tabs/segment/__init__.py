@@ -134,7 +134,7 @@ def _by_example() -> tuple[PhotoInput, gr.Textbox, gr.Button]:
 
 def _details() -> dict[str, Any]:
     """The numbers and the downloads, by the names of the outputs."""
-    with gr.Accordion(COMMON.table, open=False):
+    with gr.Column():
         table, numbers = numbers_table(SAID.coverage, HEADER)
         with gr.Row():
             download = gr.DownloadButton(SAID.png, size="sm")

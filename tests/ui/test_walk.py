@@ -50,6 +50,8 @@ def test_every_tab_opens_answered_fits_and_can_be_read(visit, url, screen):
         closed = panel.locator("button.label-wrap:not(.open)").filter(visible=True)  # the code, the options, tables
         while closed.count():
             closed.first.click()
+        for fold in panel.locator("details.fold > summary").filter(visible=True).all():
+            fold.click()
         if tab != "start":
             expect(panel.locator(".program").filter(has_text="import").first).to_be_visible()
         fits(page)
