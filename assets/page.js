@@ -42,7 +42,8 @@ window.lab = (() => {
       return;
     }
     if (asked) intoView(tab);
-    setTimeout(() => remember(tab, link), 200); // once the answer is drawn
+    const before = forgotten;
+    setTimeout(() => before === forgotten && remember(tab, link), 200); // once the answer is drawn
     if (link === location.search || (named() || first()) !== tab) return; // another tab is open by now
     if (asked) history.pushState(null, "", link);
     else if (named()) history.replaceState(null, "", link);
@@ -93,6 +94,7 @@ window.lab = (() => {
     canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     return canvas.toDataURL("image/jpeg", 0.85);
   };
+  let forgotten = 0; // how often: what was answered before is not remembered after
   const remember = (tab, link) => {
     const answer = document.querySelector(`#result-${tab} .headline, #result-${tab} .legend`)?.textContent;
     if (!answer) return;
@@ -122,6 +124,7 @@ window.lab = (() => {
       };
       place.querySelector("ul").replaceChildren(...entries.map(row));
       place.querySelector(".clear").onclick = () => {
+        forgotten += 1;
         localStorage.removeItem(KEY);
         list();
       };
@@ -148,8 +151,11 @@ window.lab = (() => {
     await navigator.clipboard.writeText(new URL(link || location.search, location.href).href);
     return new URLSearchParams(link).get("picture") ? copied : withoutPicture;
   };
-  document.documentElement.lang = "en"; // so Gradio's own words are English too, whatever the browser prefers
-  for (const [name, value] of Object.entries({ language: "en", languages: ["en"] })) Object.defineProperty(navigator, name, { value });
+  const english = () => {
+    if (document.documentElement.lang !== "en") document.documentElement.lang = "en";
+  };
+  english();
+  new MutationObserver(english).observe(document.documentElement, { attributeFilter: ["lang"] }); // Gradio sets the browser's
   // Gradio names neither a picture nor the button around one that can be clicked: both get their panel's name. A thumbnail
   // says nothing beside its words.
   const label = (element) =>

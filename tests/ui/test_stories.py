@@ -18,7 +18,7 @@ def test_labels_questions_and_prompts_of_ones_own(visit):
     panel = opened(page, "classify")
     panel.get_by_role("textbox", name="Labels").fill(EVIL)
     primary(panel).click()
-    expect(answer(panel)).to_have_text(EVIL)
+    expect(answer(panel)).to_have_text("Probably none of these")
     expect(panel.locator(".bars .name")).to_have_text([EVIL])
     assert page.evaluate("window.hacked") is None
     fold_out(panel, "Many pictures at once")
@@ -72,7 +72,7 @@ def test_captions_for_a_picture_recall_and_a_gallery_of_ones_own(visit):
     panel.get_by_role("textbox", name="Words").fill("a blue wall")
     primary(panel).click()
     expect(panel.locator(".caption-label").filter(has_text=EVIL).first).to_be_visible()
-    expect(answer(panel)).to_have_text("a blue wall")
+    expect(panel.locator(".numbers td").get_by_text("a blue wall", exact=True)).to_have_count(1)
     assert page.evaluate("window.hacked") is None
 
     panel.get_by_role("combobox", name="Pictures to remove").click()
