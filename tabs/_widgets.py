@@ -56,14 +56,16 @@ def skipped_folders(lab: Lab) -> None:
 
 def numbers_table(label: str, header: Sequence[str]) -> tuple[gr.Dataframe, gr.HTML]:
     """A table for programs, and where people see it: what a folded accordion of Gradio's is given, it loses."""
-    return gr.Dataframe(label=label, headers=list(header), interactive=False, visible="hidden"), gr.HTML(
+    return gr.Dataframe(label=label, headers=list(header), interactive=False, elem_classes="for-programs"), gr.HTML(
         label="numbers"
     )
 
 
 def code_panel(label: str) -> tuple[gr.Code, gr.HTML]:
     """The program that gives the same answer: for programs, and where people see it (see `numbers_table`)."""
-    return gr.Code(label=label, language="python", interactive=False, visible="hidden"), gr.HTML(label="program")
+    return gr.Code(label=label, language="python", interactive=False, elem_classes="for-programs"), gr.HTML(
+        label="program"
+    )
 
 
 def read_more(text: str) -> None:

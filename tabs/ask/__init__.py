@@ -49,7 +49,7 @@ def build(lab: Lab) -> None:
             gr.Markdown(SAID("kinds", kinds="; ".join(vqa.KIND_EXAMPLES.values())), elem_classes="footnote")
         with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-ask"):
             head = result_head()
-            with gr.Column(visible=False) as details:
+            with gr.Column(elem_classes="details") as details:
                 tools = gr.Column()
                 why = gr.HTML(label="why")
                 with gr.Column():

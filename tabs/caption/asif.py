@@ -84,7 +84,7 @@ def settings(lab: Lab) -> Settings:
 
 def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
     head = result_head()
-    with gr.Column(visible=False) as details:
+    with gr.Column(elem_classes="details") as details:
         tools = gr.Column()
         why = gr.HTML(label="why")
         with gr.Column():

@@ -51,7 +51,7 @@ def settings(lab: Lab) -> Settings:
 
 def result(lab: Lab, image: PhotoInput) -> Outputs:
     head = result_head()
-    with gr.Column(visible=False) as details:
+    with gr.Column(elem_classes="details") as details:
         tools = gr.Column()
         table, numbers = numbers_table(SAID.captions, HEADER)
         why = gr.HTML(label="why")

@@ -79,7 +79,7 @@ def settings(lab: Lab) -> Settings:
 def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
     head = result_head()
     last = gr.State(None, time_to_live=IDLE_S)
-    with gr.Column(visible=False) as details:
+    with gr.Column(elem_classes="details") as details:
         tools = gr.Column()
         step = gr.Slider(1, 2, 1, step=1, label=SAID.step, interactive=True)
         why = gr.HTML(label="why")

@@ -64,7 +64,7 @@ def build(lab: Lab) -> None:
                 stop = gr.Button(COMMON.stop)
         with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-classify"):
             head = result_head()
-            with gr.Column(visible=False) as details:
+            with gr.Column(elem_classes="details") as details:
                 tools = gr.Column()
                 why = gr.HTML(label="why")
                 with gr.Column():

@@ -54,7 +54,7 @@ def build(lab: Lab) -> None:
                 stop = gr.Button(COMMON.stop)
         with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-search"):
             head = result_head()
-            with gr.Column(visible=False) as details:
+            with gr.Column(elem_classes="details") as details:
                 tools = gr.Column()
                 found = gr.Gallery(label=SAID.found, columns=4, height="auto", object_fit="contain", format="jpeg")
                 why = gr.HTML(label="why")

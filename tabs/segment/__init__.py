@@ -58,7 +58,7 @@ def build(lab: Lab) -> None:
                 stop = gr.Button(COMMON.stop)
         with gr.Column(min_width=300, scale=3, elem_classes="result", elem_id="result-segment"):
             head = result_head()
-            with gr.Column(visible=False) as details:
+            with gr.Column(elem_classes="details") as details:
                 painted = gr.Image(label=SAID.painted, interactive=False, format="png", height=360)
                 tools = gr.Column()
                 why = gr.HTML(label="why")

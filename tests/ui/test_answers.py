@@ -62,6 +62,7 @@ def test_a_link_brings_the_same_answer_and_going_back_the_one_before(visit, url)
         assert f"tab={tab}" in link
         friend.goto(link)
         theirs = opened(friend, tab)
+        page.wait_for_timeout(500)  # the address comes with the answer, which is then drawn
         expect(answer(theirs)).to_have_text(answer(panel).inner_text())
         if field:
             expect(theirs.get_by_role("textbox", name=field).first).to_have_value(value)
