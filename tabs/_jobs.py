@@ -23,6 +23,8 @@ SEARCH: dict[str, Any] = {"concurrency_id": "search", "concurrency_limit": 8}
 """For searches in galleries and banks, which are short, too, once their vectors are computed."""
 LONG: dict[str, Any] = {"concurrency_id": "long", "concurrency_limit": 8}
 """For events that run a model for many pictures, captions or tokens."""
+AT_OPENING: dict[str, Any] = {"api_visibility": "private", "queue": False, "show_progress": "hidden"}
+"""For what is listed anew when a page opens: it is not to keep the first answer waiting."""
 EVERY_S = 0.5  # seconds between two reports of a job: as long as a closed page may go unnoticed
 # Before the first report. Gradio loses sight of a generator that is cancelled before it has given anything.
 FIRST_S = 0.05

@@ -19,6 +19,7 @@ import gradio as gr
 from core.assets import EXAMPLES_FOLDER
 from core.images import read
 from tabs._downloads import write_jpeg
+from tabs._jobs import AT_OPENING
 from tabs._lab import Lab, bind
 from tabs._texts import texts
 
@@ -137,25 +138,33 @@ def _thumbnail(example: Example) -> gr.Button:
     return button
 
 
-def openings(lab: Lab, form: Form, strip: Sequence[gr.Button]) -> list[Any]:
-    """The events that fill the form: an example, a picture of the gallery, an address. Each is to be followed by an answer."""
-    quick: dict[str, Any] = {"outputs": form.components, "api_visibility": "private", "show_progress": "hidden"}
-    events = [
-        button.click(lambda one=one: chosen(form, one), None, **quick)
-        for button, one in zip(strip, form.examples, strict=False)
-    ]
-    events.append(strip[-1].click(lambda: another(lab, form), None, **quick))
+def openings(lab: Lab, form: Form, strip: Sequence[gr.Button]) -> Any:
+    """The event that fills the form: by an example, a picture of the gallery, or the address. An answer is to follow it. One
+    for all of them, since Gradio's page takes time by the number of its events before it shows anything."""
     query = gr.Textbox(visible="hidden")
     opening = gr.Button(visible="hidden", elem_id=f"open-{form.tab}")
-    events.append(
-        opening.click(
-            bind(lab, lambda lab, query: opened(lab, form, query)), query, js="() => [location.search]", **quick
-        )
+    buttons = [button._id for button in strip]
+
+    def fill(lab: Lab, query: str, event: gr.EventData) -> list[Any]:
+        clicked = event.target._id if event.target else None
+        return filled(lab, form, buttons.index(clicked) if clicked in buttons else None, query)
+
+    form.image.input(None, None, form.source, js="() => ''", api_visibility="private")  # now one of the visitor's own
+    return gr.on(
+        [button.click for button in (*strip, opening)],
+        bind(lab, fill),
+        query,
+        form.components,
+        js="() => [location.search]",
+        **AT_OPENING,
     )
-    form.image.input(
-        lambda: "", None, form.source, queue=False, api_visibility="private"
-    )  # now one of the visitor's own
-    return events
+
+
+def filled(lab: Lab, form: Form, place: int | None, query: str) -> list[Any]:
+    """The values of `form.components` after a click on the strip's button at this place; None is for the address."""
+    if place is None:
+        return opened(lab, form, query)
+    return chosen(form, form.examples[place]) if place < len(form.examples) else another(lab, form)
 
 
 def link_to(lab: Lab, form: Form, events: Sequence[Any], link: gr.Textbox) -> None:

@@ -16,6 +16,7 @@ from core.models.abilities import Model
 from core.tasks._program import shown_path
 from core.tasks.notebook import notebook
 from tabs._downloads import write_file
+from tabs._jobs import AT_OPENING
 from tabs._lab import Lab, bind
 from tabs._shown import error
 from tabs._texts import texts
@@ -40,7 +41,7 @@ def model_picker(lab: Lab, needs: type[Model] | tuple[type[Model], ...], label: 
         info=COMMON.model_hint,
     )
     # When a page opens: some are here by now, runs have ended, others were deleted.
-    gr.on(None, lambda: gr.Dropdown(choices()), None, picker, api_visibility="private")
+    gr.on(None, lambda: gr.Dropdown(choices()), None, picker, **AT_OPENING)
     return picker
 
 

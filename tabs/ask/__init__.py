@@ -75,8 +75,7 @@ def build(lab: Lab) -> None:
     answer: dict[str, Any] = {"fn": bind(lab, in_panel(answer_question, Outputs)), **event, **shown, **SHORT}
     with strip:
         thumbnails = example_strip(form)
-    opened = [filled.then(**answer) for filled in openings(lab, form, thumbnails)]
-    asked = [ask.click(**answer), question.submit(**answer), *opened]
+    asked = [gr.on([ask.click, question.submit], **answer), openings(lab, form, thumbnails).then(**answer)]
     link_to(lab, form, asked, outputs.link)
     stops(stop, asked, outputs.note)
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -14,7 +13,7 @@ from core.data.bundled import NAME as BUNDLED
 from core.tasks import asif
 from tabs._events import endpoint, in_panel, only_for
 from tabs._galleries import choices
-from tabs._jobs import SEARCH, stops
+from tabs._jobs import AT_OPENING, SEARCH, stops
 from tabs._lab import Lab, bind
 from tabs._texts import texts
 from tabs._widgets import code_panel, model_picker, numbers_table, result_head, toolbar
@@ -101,7 +100,7 @@ def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
 
 
 def listen(
-    lab: Lab, image: PhotoInput, method: gr.Radio, given: Settings, shown: handlers.Outputs, opened: Sequence[Any]
+    lab: Lab, image: PhotoInput, method: gr.Radio, given: Settings, shown: handlers.Outputs, opened: Any
 ) -> list[Any]:
     """The events after which there is an answer."""
     shown = shown._replace(removed=given.removed)
@@ -125,7 +124,7 @@ def listen(
     mine = [given.added, given.mine]
     events = [
         given.run.click(bind(lab, choose), inputs, **page),
-        *(filled.then(**first) for filled in opened),
+        opened.then(**first),
         gr.on([given.removed.input, given.k.release, given.p.release], **again, trigger_mode="always_last"),
         given.add.click(
             bind(lab, handlers.add_anchor), [given.added, given.anchor_picture, given.anchor_words], mine, **private
@@ -133,7 +132,7 @@ def listen(
         given.clear.click(lambda: ([], ""), None, mine, **private).success(**again),
     ]
     stops(given.stop, events, shown.note)
-    gr.on(None, lambda: gr.Dropdown(_banks(lab)), None, given.bank, **private)  # when the page opens
+    gr.on(None, lambda: gr.Dropdown(_banks(lab)), None, given.bank, **AT_OPENING)
     given.bank.change(lambda name: gr.File(visible=name == "mine"), given.bank, given.own, **private)
     by_labels = [image, given.labels, given.k, given.p, given.model]
     given.score_labels.click(bind(lab, handlers.by_labels), by_labels, given.scored, **SEARCH, **private)

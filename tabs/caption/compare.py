@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
 
 from core.tasks import captioning
 from tabs._events import endpoint, in_panel, only_for
-from tabs._jobs import LONG, stops
+from tabs._jobs import AT_OPENING, LONG, stops
 from tabs._lab import Lab, bind
 from tabs._texts import texts
 from tabs._widgets import code_panel, numbers_table, result_head, toolbar
@@ -40,7 +39,7 @@ def settings(lab: Lab) -> Settings:
         return [(name if name in captioning.METHODS else lab.models.catalog.label(name), name) for name in names]
 
     methods = AnyCheckboxGroup(choices(), value=DEFAULT, label=SAID.methods)
-    gr.on(None, lambda: gr.CheckboxGroup(choices()), None, methods, api_visibility="private")
+    gr.on(None, lambda: gr.CheckboxGroup(choices()), None, methods, **AT_OPENING)
     with gr.Accordion(SAID.many, open=False):
         files = FileInput(label=SAID.files, file_count="multiple", file_types=["image"], height=140)
     with gr.Row():
@@ -66,9 +65,7 @@ def result(lab: Lab, image: PhotoInput) -> Outputs:
     )  # fmt: skip
 
 
-def listen(
-    lab: Lab, image: PhotoInput, method: gr.Radio, given: Settings, shown: Outputs, opened: Sequence[Any]
-) -> list[Any]:
+def listen(lab: Lab, image: PhotoInput, method: gr.Radio, given: Settings, shown: Outputs, opened: Any) -> list[Any]:
     """The events after which there is an answer."""
     inputs, outputs = [image, given.files, given.methods], list(shown)
     endpoint(lab, caption_compare, inputs, shown, PUBLIC, "caption_compare", **LONG)
@@ -84,6 +81,6 @@ def listen(
         "inputs": [method, *inputs],
         **page,
     }
-    events = [given.run.click(bind(lab, compare), inputs, **page), *(filled.then(**first) for filled in opened)]
+    events = [given.run.click(bind(lab, compare), inputs, **page), opened.then(**first)]
     stops(given.stop, events, shown.note)
     return events

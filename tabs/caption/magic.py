@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import gradio as gr
@@ -97,7 +96,7 @@ def result(lab: Lab, image: PhotoInput) -> handlers.Outputs:
 
 
 def listen(
-    lab: Lab, image: PhotoInput, method: gr.Radio, given: Settings, shown: handlers.Outputs, opened: Sequence[Any]
+    lab: Lab, image: PhotoInput, method: gr.Radio, given: Settings, shown: handlers.Outputs, opened: Any
 ) -> list[Any]:
     """The events after which there is an answer."""
     inputs, outputs = [image, *given.inputs], list(shown)
@@ -111,7 +110,7 @@ def listen(
         "inputs": [method, *inputs],
         **page,
     }
-    writing = [given.run.click(bind(lab, write), inputs, **page), *(filled.then(**first) for filled in opened)]
+    writing = [given.run.click(bind(lab, write), inputs, **page), opened.then(**first)]
     again: dict[str, Any] = {
         "fn": bind(lab, in_panel(handlers.caption_again, handlers.Outputs)),
         "inputs": [shown.caption, *inputs],

@@ -107,8 +107,7 @@ def build(lab: Lab) -> None:
     answer_many: dict[str, Any] = {"fn": bind(lab, in_panel(classify_many, Outputs)), **many, **shown, **LONG}
     with strip:
         thumbnails = example_strip(form)
-    opened = [filled.then(**answer) for filled in openings(lab, form, thumbnails)]
-    asked = [run.click(**answer), *opened]
+    asked = [run.click(**answer), openings(lab, form, thumbnails).then(**answer)]
     filled = try_two.click(two_pets, None, [files, labels], api_visibility="private")
     compared = [run_many.click(**answer_many), filled.then(**answer_many)]
     link_to(lab, form, asked, outputs.link)

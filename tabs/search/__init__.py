@@ -101,8 +101,7 @@ def build(lab: Lab) -> None:
     searching: dict[str, Any] = {"fn": bind(lab, in_panel(search, Found)), **by_words, **shown}
     with strip:
         thumbnails = example_strip(form)
-    opened = [filled.then(**searching) for filled in openings(lab, form, thumbnails)]
-    asked = [find.click(**searching), query.submit(**searching), *opened]
+    asked = [gr.on([find.click, query.submit], **searching), openings(lab, form, thumbnails).then(**searching)]
     others = [
         find_captions.click(bind(lab, in_panel(describe, Found)), **captions, **shown),
         again.click(bind(lab, in_panel(rerank, Found)), **reranking, **shown),

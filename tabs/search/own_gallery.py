@@ -18,7 +18,7 @@ from core.data.uploads import captions_from, unpack
 from core.engine import OnStep
 from core.errors import UserError
 from tabs._galleries import MINE, choices, thumbnail
-from tabs._jobs import LONG, downloaded, stoppable
+from tabs._jobs import AT_OPENING, LONG, downloaded, stoppable
 from tabs._lab import Lab, bind
 from tabs._outputs import only
 from tabs._values import as_text
@@ -65,7 +65,7 @@ def panel(lab: Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) ->
         forget = gr.Button("Delete the kept gallery of this name", variant="stop")
     keep.click(bind(lab, keep_gallery), [name, mine], **private)
     forget.click(bind(lab, delete_gallery), [name, mine], **private)
-    gr.on(None, lambda: gr.Dropdown(choices(lab, None)), None, gallery, api_visibility="private")  # when the page opens
+    gr.on(None, lambda: gr.Dropdown(choices(lab, None)), None, gallery, **AT_OPENING)
 
 
 def _noted(note: str) -> View:

@@ -98,16 +98,14 @@ def build(lab: Lab) -> None:
     by_picture: dict[str, Any] = {"fn": bind(lab, in_panel(handlers.segment_like, Outputs)), **like, **shown}
     with strip:
         thumbnails = example_strip(form)
-    opened = [filled.then(**by_words) for filled in openings(lab, form, thumbnails)]
-    asked = [run.click(**by_words), prompts.submit(**by_words), *opened]
+    asked = [gr.on([run.click, prompts.submit], **by_words), openings(lab, form, thumbnails).then(**by_words)]
     liked = run_like.click(**by_picture)
     link_to(lab, form, asked, outputs.link)
 
     redraw: dict[str, Any] = {"outputs": list(outputs), "api_visibility": "private", "show_progress": "hidden"}
     again = [last, threshold, mode, anyway]
-    threshold.input(bind(lab, handlers.redraw), again, trigger_mode="always_last", **redraw)
-    mode.input(bind(lab, handlers.redraw), again, **redraw)
-    anyway.input(bind(lab, handlers.redraw), again, **redraw)
+    changed = [threshold.input, mode.input, anyway.input]
+    gr.on(changed, bind(lab, handlers.redraw), again, trigger_mode="always_last", **redraw)
     refine: dict[str, Any] = {
         "outputs": list(outputs),
         "api_visibility": "private",

@@ -59,9 +59,8 @@ def build(lab: Lab) -> None:
     }
     with strip:
         thumbnails = example_strip(form)
-    opened = [filled.then(**answering) for filled in openings(lab, form, thumbnails)]
-    asked = [run.click(**answering), labels.submit(**answering), image.upload(**answering), *opened]
-    link_to(lab, form, asked, outputs.link)
+    asked = gr.on([run.click, labels.submit, image.upload], **answering)
+    link_to(lab, form, [asked, openings(lab, form, thumbnails).then(**answering)], outputs.link)
 
 
 TAB = Tab("start", SAID.title, 0, build)

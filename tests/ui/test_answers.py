@@ -39,8 +39,12 @@ def copied_link(page, panel):
 
 def ask(page, panel):
     """Presses the button and waits for the address of the answer."""
+    address_after(page, primary(panel))
+
+
+def address_after(page, button):
     before = page.url
-    primary(panel).click()
+    button.click()
     expect(page).not_to_have_url(before)
 
 
@@ -51,7 +55,7 @@ def test_a_link_brings_the_same_answer_and_going_back_the_one_before(visit, url)
     for tab, (title, field, value) in CHANGED.items():
         panel = open_tab(page, tab)
         first = answer(panel).inner_text()
-        example(panel, title).click()
+        address_after(page, example(panel, title))
         expect(answer(panel)).not_to_have_text(first)
         if field:
             box = panel.get_by_role("textbox", name=field).first
