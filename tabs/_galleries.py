@@ -11,7 +11,9 @@ from core.data.bundled import NAME as BUNDLED
 from core.data.galleries import Gallery
 from core.errors import UserError
 from tabs._lab import Lab
+from tabs._texts import texts
 
+SAID = texts("galleries")
 MINE = "mine"
 THUMBNAIL_SIDE = 512  # pixels of a picture that is shown
 
@@ -22,18 +24,18 @@ def open_gallery(lab: Lab, name: str, mine: Gallery | None) -> Gallery:
         return lab.bundled
     if name == MINE:
         if mine is None:
-            raise UserError("You have no gallery of your own yet. Make one below, under “A gallery of your own”.")
+            raise UserError(SAID.none_of_mine)
         return mine
     if lab.store is None:
-        raise UserError(f"There is no gallery called {str(name)[:80]!r}.")
+        raise UserError(SAID("unknown", name=repr(str(name)[:80])))
     return lab.store.open(str(name))
 
 
 def choices(lab: Lab, mine: Gallery | None) -> list[tuple[str, str]]:
     """(what is shown, name) of each. Without the kept ones while their place cannot be reached."""
-    choices = [(f"The lab's {len(lab.bundled)} pictures", BUNDLED)]
+    choices = [(SAID("bundled", number=len(lab.bundled)), BUNDLED)]
     if mine is not None and len(mine):
-        choices.append((f"My gallery ({len(mine)})", MINE))
+        choices.append((SAID("mine", number=len(mine)), MINE))
     try:
         kept = lab.store.names() if lab.store else []
     except UserError:

@@ -14,7 +14,9 @@ import gradio as gr
 from core.engine import OnStep
 from core.errors import Stopped, UserError
 from tabs._lab import Lab
+from tabs._texts import texts
 
+SAID = texts("jobs")
 # The engine's gate is what is serial. These bounds keep some of Gradio's 40 threads, and the memory of pictures that wait,
 # for other events: however many long jobs there are, short ones come through, and so do redrawing and listing.
 SHORT: dict[str, Any] = {"concurrency_id": "short", "concurrency_limit": 16}
@@ -84,7 +86,9 @@ def stoppable(
 
 def report(what: str, done: int, total: int, seconds: float) -> str:
     """Where a job stands, in words; a total of 0 is not known yet."""
-    return f"{what}{f': {done:,} of {total:,}' if total else ''}, {seconds:.0f} s"
+    if not total:
+        return SAID("progress_unknown", what=what, seconds=f"{seconds:.0f}")
+    return SAID("progress", what=what, done=f"{done:,}", total=f"{total:,}", seconds=f"{seconds:.0f}")
 
 
 def downloaded(lab: Lab, name: str, progress: gr.Progress, note: Note) -> Generator[Any, None, None]:
@@ -92,13 +96,13 @@ def downloaded(lab: Lab, name: str, progress: gr.Progress, note: Note) -> Genera
     if lab.models.catalog.path(name) is not None:
         return
     if not lab.downloads.acquire(blocking=False):
-        raise UserError("Several models are being downloaded here already. Try again in a few minutes.")
+        raise UserError(SAID.downloads_full)
 
     def fetch(on_step: OnStep, stop: threading.Event) -> None:
         lab.models.catalog.fetch(name, lambda done, total: on_step(done >> 20, total >> 20))
 
     try:
-        yield from stoppable(fetch, f"Downloading {name} (MB)", progress, note)
+        yield from stoppable(fetch, SAID("downloading", name=name), progress, note)
     finally:
         lab.downloads.release()
 
@@ -110,4 +114,4 @@ def stepper(progress: gr.Progress, what: str) -> OnStep:
 
 def stops(button: gr.Button, events: Sequence[Any], note: gr.Markdown) -> None:
     """The button ends what these events began, as closing the page does."""
-    button.click(lambda: "Stopped.", None, note, cancels=list(events), api_visibility="private")
+    button.click(lambda: SAID.stopped, None, note, cancels=list(events), api_visibility="private")

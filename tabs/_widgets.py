@@ -98,7 +98,9 @@ def toolbar(lab: Lab, tab: str, link: gr.Textbox, image: gr.Image, code: gr.Code
         notebook = gr.Button(COMMON.notebook, size="sm")
     said = gr.HTML(elem_classes="said")
     file = gr.DownloadButton(visible="hidden", elem_id=f"notebook-{tab}")
-    made = notebook.click(bind(lab, notebook_file), [image, code], [file, said], api_visibility="private")
+    made = notebook.click(
+        bind(lab, notebook_file), [image, code, gr.State(f"{tab}.ipynb")], [file, said], api_visibility="private"
+    )
     made.success(None, file, None, js=f"(file) => window.lab.download(file, '{tab}.ipynb')", api_visibility="private")
     words = [COMMON.copied, COMMON.copied_own_picture]
     copy.click(
@@ -106,12 +108,12 @@ def toolbar(lab: Lab, tab: str, link: gr.Textbox, image: gr.Image, code: gr.Code
     )
 
 
-def notebook_file(lab: Lab, image: PIL.Image.Image | None, code: str) -> tuple[str | None, str]:
+def notebook_file(lab: Lab, image: PIL.Image.Image | None, code: str, name: str) -> tuple[str | None, str]:
     """(the notebook's path, what went wrong as HTML). Made when it is asked for: it holds the whole picture."""
     if not code:
         return None, error(COMMON.no_program)
     named = {file_name(image): image} if image is not None and repr(shown_path(file_name(image))) in code else {}
-    return write_file("answer.ipynb", notebook(code, "VLM Lab", pictures=named)), ""
+    return write_file(name, notebook(code, "VLM Lab", pictures=named)), ""
 
 
 def history() -> str:

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as PILImage
 from PIL.Image import Image
 from scipy.special import expit
 
 from core.errors import Stopped, UserError
-from core.images import Size, original_size
+from core.images import original_size
 from core.mask import Mask
 from core.models.abilities import ImagePrompted, PresenceEstimator, Segmenter
 from core.models.inference import Models
 from core.results import Segmentation
 from core.tasks import TASKS, Task
+from core.tasks._full_size import Probabilities, enlarged, likeliest, reaching
 from core.tasks._lists import TypedList
 from core.tasks._presence import of_prompts
 from core.tasks._program import headed, image_line
@@ -43,8 +43,6 @@ PROMPTS = TypedList(
     long=f"A prompt has more than {PROMPT_LENGTH} characters. Put prompts on lines of their own.",
 )
 NOWHERE = -1.0  # below a threshold of 0, too
-MAP_PIXELS_AT_ONCE = 2**20  # of the full-size maps, that are in memory at once
-Probabilities = NDArray[np.float32]
 
 
 def parse_prompts(text: str) -> list[str]:
@@ -104,7 +102,7 @@ def refine(
     corners = tuple(float(n) * by for n, by in zip(box, (x, y, x, y), strict=True)) if box else None
     drawn = expit(models.call(name, "refine", models.encode(name, image), clicks, corners).numpy())
     height, width = drawn.shape
-    maps = np.stack([_enlarged(map_, (width, height)) for map_ in result.probabilities])
+    maps = np.stack([enlarged(map_, (width, height)) for map_ in result.probabilities])
     place = result.labels.index(label)
     maps[place] = drawn
     shown = [
@@ -128,12 +126,12 @@ def masks(
         raise UserError("The threshold is a probability: choose a number between 0 and 1.")
     if not anyway:
         result = _without_absent(result)
-    owners = _likeliest(result, threshold) if exclusive else None
+    owners = likeliest(result.probabilities, threshold, result.size) if exclusive else None
     found = []
     for number, (label, map_) in enumerate(zip(result.labels, result.probabilities, strict=True)):
         if stop is not None and stop.is_set():
             raise Stopped
-        found.append(Mask.of(label, _reaching(map_, threshold, result.size) if owners is None else owners == number))
+        found.append(Mask.of(label, reaching(map_, threshold, result.size) if owners is None else owners == number))
     return found
 
 
@@ -215,46 +213,6 @@ def _without_absent(result: Segmentation) -> Segmentation:
     maps = result.probabilities.copy()
     maps[np.array(result.absent, bool)] = NOWHERE
     return replace(result, probabilities=maps)
-
-
-def _strips(size: Size) -> Iterator[tuple[int, int]]:
-    """(first, last + 1) of the rows of each part of a picture."""
-    width, height = size
-    rows = max(1, MAP_PIXELS_AT_ONCE // width)
-    return ((top, min(top + rows, height)) for top in range(0, height, rows))
-
-
-def _reaching(map_: Probabilities, threshold: float, size: Size) -> NDArray[np.bool_]:
-    """[height, width]: where the enlarged map is at least the threshold."""
-    found = np.empty(size[::-1], np.bool_, order="F")
-    for top, bottom in _strips(size):
-        found[top:bottom] = _enlarged(map_, size, top, bottom) >= threshold
-    return found
-
-
-def _likeliest(result: Segmentation, threshold: float) -> NDArray[np.uint8]:
-    """[height, width]: the number of the likeliest prompt, or 255 where none reaches the threshold."""
-    owners = np.empty(result.size[::-1], np.uint8, order="F")
-    for top, bottom in _strips(result.size):
-        best = _enlarged(result.probabilities[0], result.size, top, bottom)
-        owner = np.zeros(best.shape, np.uint8)
-        for number, map_ in enumerate(result.probabilities[1:], 1):
-            other = _enlarged(map_, result.size, top, bottom)
-            owner[other > best] = number
-            np.maximum(best, other, out=best)
-        owner[best < threshold] = 255
-        owners[top:bottom] = owner
-    return owners
-
-
-def _enlarged(map_: Probabilities, size: Size, top: int = 0, bottom: int | None = None) -> Probabilities:
-    """Rows from `top` to `bottom` of the map [h, w] at this size."""
-    width, height = size
-    bottom = height if bottom is None else bottom
-    scale = map_.shape[0] / height
-    box = (0, top * scale, map_.shape[1], min(bottom * scale, map_.shape[0]))
-    image = PILImage.fromarray(map_).resize((width, bottom - top), PILImage.Resampling.BILINEAR, box)
-    return np.array(image)
 
 
 def _scale(image: Image) -> tuple[float, float]:

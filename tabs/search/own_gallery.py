@@ -21,14 +21,14 @@ from tabs._galleries import MINE, choices, thumbnail
 from tabs._jobs import AT_OPENING, LONG, downloaded, stoppable
 from tabs._lab import Lab, bind
 from tabs._outputs import only
+from tabs._texts import texts
 from tabs._values import as_text
 from web.inputs import FileInput
 
 SMALL = 160  # pixels of a picture in the list
 MOST_SHOWN = 60  # pictures of the gallery
 RESERVED = (BUNDLED, MINE, "gallery")  # what galleries and caption banks that are not kept go by
-ABOUT = """Add pictures, or one zip of them. A file `captions.csv` with the columns `file` and `caption` gives them captions.
-The gallery is yours alone and is cleared away when you leave or an hour after it was last used, unless you keep it."""
+SAID, COMMON = texts("own_gallery"), texts("common")
 
 
 class View(NamedTuple):
@@ -40,16 +40,16 @@ class View(NamedTuple):
 
 
 def panel(lab: Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
-    gr.Markdown(ABOUT)
-    files = FileInput(label="Pictures, a zip, captions.csv", file_count="multiple")
+    gr.Markdown(SAID.about)
+    files = FileInput(label=SAID.files, file_count="multiple")
     with gr.Row():
-        add = gr.Button("Add to my gallery", variant="primary")
-        stop = gr.Button("Stop")
+        add = gr.Button(SAID.add, variant="primary")
+        stop = gr.Button(COMMON.stop)
     status = gr.Markdown()
-    content = gr.Gallery(label="In my gallery", columns=6, height="auto", object_fit="contain", format="jpeg")
+    content = gr.Gallery(label=SAID.content, columns=6, height="auto", object_fit="contain", format="jpeg")
     with gr.Row():
-        chosen = gr.Dropdown([], multiselect=True, label="Pictures to remove")
-        remove = gr.Button("Remove them")
+        chosen = gr.Dropdown([], multiselect=True, label=SAID.chosen)
+        remove = gr.Button(SAID.remove)
     view = View(mine, status, content, chosen, gallery)
 
     private: dict[str, Any] = {"outputs": list(view), "api_visibility": "private"}
@@ -57,12 +57,12 @@ def panel(lab: Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) ->
     stop.click(bind(lab, stopped), mine, cancels=adding, **private)
     remove.click(bind(lab, remove_pictures), [chosen, mine], **private)
     if lab.store is None:
-        gr.Markdown("*Galleries cannot be kept here: the app was started without `--galleries`.*")
+        gr.Markdown(SAID.not_kept)
         return
     with gr.Row():
-        name = gr.Textbox(label="Name", max_length=80, placeholder="holiday 2026")
-        keep = gr.Button("Keep my gallery under this name")
-        forget = gr.Button("Delete the kept gallery of this name", variant="stop")
+        name = gr.Textbox(label=SAID.name, max_length=80, placeholder=SAID.name_example)
+        keep = gr.Button(SAID.keep)
+        forget = gr.Button(SAID.delete, variant="stop")
     keep.click(bind(lab, keep_gallery), [name, mine], **private)
     forget.click(bind(lab, delete_gallery), [name, mine], **private)
     gr.on(None, lambda: gr.Dropdown(choices(lab, None)), None, gallery, **AT_OPENING)
@@ -80,23 +80,23 @@ def add_pictures(
     progress: gr.Progress = gr.Progress(),  # noqa: B008
 ) -> Iterator[View]:
     if not files:
-        raise UserError("Choose some pictures or a zip first.")
+        raise UserError(SAID.no_files)
     yield from downloaded(lab, model, progress, _noted)
     into = mine if mine is not None else Gallery(MINE)
-    yield only(View, mine=into, status="Reading the pictures …")  # what is added until a stop is then the visitor's
+    yield only(View, mine=into, status=SAID.reading_now)  # what is added until a stop is then the visitor's
 
     def add(on_step: OnStep, stop: threading.Event) -> AddReport:
         with tempfile.TemporaryDirectory() as folder:
             captioned = captions_from(_unpacked(files, Path(folder), stop))
             if not captioned:
-                raise UserError("There is no picture among these files.")
+                raise UserError(SAID.no_picture)
             return into.add(captioned, on_step, stop)
 
-    report = yield from stoppable(add, "Reading the pictures", progress, _noted)
+    report = yield from stoppable(add, SAID.reading, progress, _noted)
     if report.added:
         yield from stoppable(
             lambda on_step, stop: into.vectors(lab.models, model, on_step, stop),
-            "Encoding the pictures",
+            SAID.encoding,
             progress,
             _noted,
         )
@@ -104,39 +104,39 @@ def add_pictures(
 
 
 def stopped(lab: Lab, mine: Gallery | None) -> View:
-    return _view(lab, mine, "Stopped; what was finished is kept.")._replace(gallery=gr.Dropdown(choices(lab, mine)))
+    return _view(lab, mine, SAID.stopped)._replace(gallery=gr.Dropdown(choices(lab, mine)))
 
 
 def remove_pictures(lab: Lab, ids: list[str], mine: Gallery | None) -> View:
     if mine is None or not ids:
-        raise UserError("Choose the pictures to remove first.")
-    return _view(lab, mine, f"Removed {mine.remove(ids)}.")
+        raise UserError(SAID.none_chosen)
+    return _view(lab, mine, SAID("removed", number=mine.remove(ids)))
 
 
 def keep_gallery(lab: Lab, name: str, mine: Gallery | None) -> View:
     assert lab.store is not None
     if mine is None or not len(mine):
-        raise UserError("Your gallery is empty. Add some pictures first.")
+        raise UserError(SAID.empty)
     if " ".join((name or "").split()) in RESERVED:
-        raise UserError(f"“{name.strip()}” is what the lab calls a gallery of its own. Choose another name.")
+        raise UserError(SAID("reserved", name=name.strip()))
     kept = lab.store.keep(mine, name)
-    words = f"Kept {len(kept)} pictures as “{as_text(kept.name)}”."
+    words = SAID("kept", number=len(kept), name=as_text(kept.name))
     return only(View, status=words, gallery=gr.Dropdown(choices(lab, mine), value=kept.name))
 
 
 def delete_gallery(lab: Lab, name: str, mine: Gallery | None) -> View:
     assert lab.store is not None
     lab.store.delete(name)
-    return only(View, status="Deleted.", gallery=gr.Dropdown(choices(lab, mine), value=BUNDLED))
+    return only(View, status=SAID.deleted, gallery=gr.Dropdown(choices(lab, mine), value=BUNDLED))
 
 
 def added(report: AddReport) -> str:
     """What became of the files, as Markdown."""
-    said = [f"Added {len(report.added)}."]
+    said = [SAID("added", number=len(report.added))]
     if report.notes:
         said += [*(f"- {as_text(name)}: {note}" for name, note in report.notes[:20]), ""]  # which ends the list
     if report.skipped:
-        said.append(f"Left out {len(report.skipped)}:")
+        said.append(SAID("left_out", number=len(report.skipped)))
         said += [f"- {as_text(name)}: {reason}" for name, reason in report.skipped[:20]]
     return "\n".join(said)
 

@@ -17,12 +17,12 @@ from tabs._galleries import open_gallery, thumbnail
 from tabs._jobs import LONG, downloaded, stoppable, stops
 from tabs._lab import Lab, bind
 from tabs._outputs import only
+from tabs._texts import texts
 from tabs._values import rows
 
-RECALL = ["direction", "R@1", "R@5", "R@10"]
-MISSED = ["picture", "its caption", "came first", "rank of its own"]
-ABOUT = """Every caption looks for its own picture, and every picture for its own caption. **Recall@k** is the share that
-finds it among the first k. Below are the worst failures: what was asked for, and what came first instead."""
+SAID, COMMON = texts("recall"), texts("common")
+RECALL = [SAID.direction, "R@1", "R@5", "R@10"]
+MISSED = [SAID.picture, SAID.caption, SAID.first, SAID.rank]
 
 
 class Outputs(NamedTuple):
@@ -33,15 +33,15 @@ class Outputs(NamedTuple):
 
 
 def panel(lab: Lab, gallery: gr.Dropdown, model: gr.Dropdown, mine: gr.State) -> None:
-    gr.Markdown(ABOUT)
+    gr.Markdown(SAID.about)
     with gr.Row():
-        run = gr.Button("Measure")
-        stop = gr.Button("Stop")
-    note = gr.Markdown(label="Note")
+        run = gr.Button(SAID.run)
+        stop = gr.Button(COMMON.stop)
+    note = gr.Markdown(label=SAID.note)
     outputs = Outputs(
-        gr.Dataframe(label="Recall", headers=RECALL, interactive=False),
-        gr.Gallery(label="Failures, words to pictures", columns=4, height="auto", object_fit="contain", format="jpeg"),
-        gr.Dataframe(label="Failures, pictures to words", headers=MISSED, interactive=False, wrap=True),
+        gr.Dataframe(label=SAID.table, headers=RECALL, interactive=False),
+        gr.Gallery(label=SAID.failures, columns=4, height="auto", object_fit="contain", format="jpeg"),
+        gr.Dataframe(label=SAID.missed, headers=MISSED, interactive=False, wrap=True),
         note,
     )
     measuring = run.click(bind(lab, recall), [gallery, model, mine], list(outputs), api_name="recall", **LONG)
@@ -63,18 +63,17 @@ def recall(
     chosen = open_gallery(lab, gallery, mine)
     yield from downloaded(lab, model, progress, note)
     words, pictures = yield from stoppable(
-        lambda step, stop: retrieval.evaluate(lab.models, model, chosen, step, stop), "Measuring", progress, note
+        lambda step, stop: retrieval.evaluate(lab.models, model, chosen, step, stop), SAID.measuring, progress, note
     )
     paths = {item.id: item.path for item in chosen.items}
     data = [
         [direction, *(round(found.at[at], 3) for at in (1, 5, 10))]
-        for direction, found in (("words to pictures", words), ("pictures to words", pictures))
+        for direction, found in ((SAID.to_pictures, words), (SAID.to_words, pictures))
     ]
     yield Outputs(
         table=rows(RECALL, data),
         failures=[
-            (thumbnail(paths[miss.got]), f"“{miss.query}” found this first; its own came at {miss.rank}")
-            for miss in words.failures
+            (thumbnail(paths[miss.got]), SAID("failure", query=miss.query, rank=miss.rank)) for miss in words.failures
         ],
         missed=rows(MISSED, [[miss.query, miss.wanted, miss.got, miss.rank] for miss in pictures.failures]),
         note="",

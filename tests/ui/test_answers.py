@@ -169,7 +169,7 @@ def test_an_answer_is_questioned_compared_and_taken_home(visit):
 
     with page.expect_download() as download:
         panel.get_by_role("button", name="Download as notebook").click()
-    assert download.value.suggested_filename.endswith(".ipynb")
+    assert download.value.suggested_filename == "classify.ipynb"
     notebook = json.loads(download.value.path().read_text())
     assert notebook["nbformat"] == 4
     assert any("import" in "".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")

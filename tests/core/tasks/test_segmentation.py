@@ -14,7 +14,7 @@ from core.errors import Stopped, UserError
 from core.mask import Mask
 from core.models.family import EMBEDDED
 from core.results import Segmentation
-from core.tasks import segmentation
+from core.tasks import _full_size, segmentation
 from tests.test_architecture import ROOT
 
 CLIPSEG = "CIDAS/clipseg-rd64-refined"
@@ -69,7 +69,7 @@ def test_strips_give_what_the_whole_map_gives(size, exclusive, monkeypatch):
     expected = full >= 0.5
     if exclusive:
         expected &= full.argmax(0) == np.arange(5)[:, None, None]
-    monkeypatch.setattr(segmentation, "MAP_PIXELS_AT_ONCE", 1_000)
+    monkeypatch.setattr(_full_size, "PIXELS_AT_ONCE", 1_000)
     found = segmentation.masks(result(*maps, size=size), 0.5, exclusive)
     assert np.mean(np.array(pixels(found)) != expected) < 1e-4
     assert [mask.label for mask in found] == [f"thing {n}" for n in range(5)]
