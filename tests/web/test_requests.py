@@ -119,6 +119,12 @@ def test_the_page_asks_for_what_needs_no_queue_by_number(raw, page):
     assert post(raw, "run/predict", {"data": [], "fn_index": unqueued, "session_hash": "a"})[0] == 200
 
 
+def test_what_the_browser_does_by_itself_is_no_server_error(raw, page):
+    script = next(number for number, fn in page.fns.items() if fn.fn is None)
+    for path in ("run/predict", "queue/join"):
+        assert post(raw, path, {"data": [], "fn_index": script, "session_hash": "a"})[0] == 404
+
+
 def test_no_file_is_written_for_links_to_a_state(raw, page):
     post(raw, "call/classify", {"data": [], "session_hash": "linked"})
     assert raw.get("gradio_api/deep_link", params={"session_hash": "linked"}).status_code == 404
