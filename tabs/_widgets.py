@@ -94,7 +94,7 @@ def result_head() -> dict[str, Any]:
 def toolbar(lab: Lab, tab: str, link: gr.Textbox, image: gr.Image, code: gr.Code) -> None:
     """What can be done with an answer: copying its address, taking it home as a notebook with the picture in it."""
     with gr.Row(elem_classes="toolbar"):
-        copy = gr.Button(COMMON.copy_link, size="sm")
+        copy = copy_button()
         notebook = gr.Button(COMMON.notebook, size="sm")
     said = gr.HTML(elem_classes="said")
     file = gr.DownloadButton(visible="hidden", elem_id=f"notebook-{tab}")
@@ -102,10 +102,18 @@ def toolbar(lab: Lab, tab: str, link: gr.Textbox, image: gr.Image, code: gr.Code
         bind(lab, notebook_file), [image, code, gr.State(f"{tab}.ipynb")], [file, said], api_visibility="private"
     )
     made.success(None, file, None, js=f"(file) => window.lab.download(file, '{tab}.ipynb')", api_visibility="private")
+    copies(copy, link, said)
+
+
+def copy_button() -> gr.Button:
+    return gr.Button(COMMON.copy_link, size="sm")
+
+
+def copies(button: gr.Button, link: gr.Textbox, said: gr.HTML) -> None:
+    """The button copies the address of the answer, and `said` says so."""
     words = [COMMON.copied, COMMON.copied_own_picture]
-    copy.click(
-        None, link, said, js=f"(link) => window.lab.copyLink(link, {json.dumps(words)})", api_visibility="private"
-    )
+    script = f"(link) => window.lab.copyLink(link, {json.dumps(words)})"
+    button.click(None, link, said, js=script, api_visibility="private")
 
 
 def notebook_file(lab: Lab, image: PIL.Image.Image | None, code: str, name: str) -> tuple[str | None, str]:

@@ -13,6 +13,7 @@ from tabs._jobs import SHORT
 from tabs._lab import Lab, Tab, bind
 from tabs._links import Example, Form, example_strip, link_to, openings
 from tabs._texts import texts
+from tabs._widgets import copies, copy_button
 from tabs.start.handlers import Outputs, answer
 from tabs.start.strategies import doors, strategy_map
 from web.inputs import PhotoInput
@@ -45,6 +46,9 @@ def build(lab: Lab) -> None:
                 why=gr.HTML(label="why"),
                 link=gr.Textbox(visible="hidden"),
             )
+            with gr.Row(elem_classes="toolbar"):
+                copy = copy_button()
+            copies(copy, outputs.link, gr.HTML(elem_classes="said"))
         with gr.Column(min_width=300, scale=4):
             gr.HTML(strategy_map())
 

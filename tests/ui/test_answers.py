@@ -24,6 +24,7 @@ from tests.ui.steps import (
 
 OTHER_MODEL = "openai/clip-vit-base-patch32"  # a tiny one of that name lies in the tests' cache
 CHANGED = {  # of each tab with a toolbar: the example, what its address says, and the field with the value asked for then
+    "start": ("Dog", "dog-german-shepherd", "Words to choose from", "a lamp, a dog on a lead"),
     "classify": ("Dog", "dog-german-shepherd", "Labels", "a dog\na lamp"),
     "ask": ("Is there a dog?", "Is+there+a+dog", "Your question", "Is there a cat?"),
     "segment": ("Dog", "dog-german-shepherd", "What to find", "an animal"),
