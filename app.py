@@ -91,6 +91,7 @@ def launch_options(lab: Lab) -> dict[str, Any]:
         "head": f"<script>{(ASSETS / 'page.js').read_text()}</script>",
         "favicon_path": ASSETS / "favicon.svg",
         "mcp_server": lab.settings.mcp,
+        "_frontend": False,  # else Gradio gives up where its own page does not answer within 3 s, as on a busy machine
     }
     if not lab.admin_sessions:
         return {**options, **main, "app_kwargs": {"middleware": middleware(lab.settings)}}
