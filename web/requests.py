@@ -86,7 +86,7 @@ def _check_function(page: gr.Blocks, path: str, fields: dict[str, Any]) -> None:
         if number is not None and (type(number) is not int or number not in known):
             raise HTTPException(404, f"There is no {field} {str(number)[:100]}.")
     number = fields.get("fn_index")
-    if number is not None and page.fns[number].fn is None:
+    if number is not None and path != "cancel" and page.fns[number].fn is None:
         raise HTTPException(404, f"What fn_index {number} does, a browser does by itself.")
 
 

@@ -50,10 +50,16 @@ MOVING = """() => document.getAnimations().filter(one => one.effect.getComputedT
 EXCEPTIONS: dict[str, str] = {}  # rules of axe-core that Gradio's own markup breaks where nothing can mend it: why
 
 
+DRESS = """dark => { document.body.classList.toggle('dark', dark);
+  return document.getAnimations().filter(one => one instanceof CSSTransition).length }"""
+
+
 def dress(page, theme):
-    page.evaluate("dark => document.body.classList.toggle('dark', dark)", theme == "dark")
+    """Puts the page in a theme; how many transitions that begins."""
+    began = page.evaluate(DRESS, theme == "dark")
     page.mouse.move(0, 0)
     page.wait_for_timeout(100)
+    return began
 
 
 def axe_finds(page, *rules):
