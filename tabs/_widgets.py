@@ -20,7 +20,7 @@ from tabs._jobs import AT_OPENING
 from tabs._lab import Lab, bind
 from tabs._shown import error
 from tabs._texts import texts
-from web.inputs import AnyDropdown, file_name
+from web.inputs import AnyDropdown, JSONInput, file_name
 
 COMMON = texts("common")
 
@@ -86,7 +86,7 @@ def result_head() -> dict[str, Any]:
         "error": gr.HTML(label="error"),
         "shown": gr.HTML(label="shown", elem_classes="shown"),
         "note": gr.Markdown(label="note"),
-        "answer": gr.JSON(label="answer", visible="hidden"),
+        "answer": JSONInput(label="answer", visible="hidden"),
         "link": gr.Textbox(label="link", visible="hidden"),
     }
 

@@ -18,6 +18,13 @@ from gradio_client.utils import is_valid_file  # type: ignore[import-untyped]
 from core import images
 from core.errors import UserError
 
+UPLOADED = {
+    "type": "object",
+    "description": 'an uploaded file: its path, as /gradio_api/upload told it, and {"_type": "gradio.FileData"} as meta',
+    "properties": {"path": {"type": "string"}, "meta": {"type": "object"}},
+    "required": ["path", "meta"],
+}
+
 
 class WithoutStub(ComponentMeta):
     """Makes a subclass of a component without the .pyi file that Gradio writes beside the source of each.
@@ -63,10 +70,24 @@ class FileInput(gr.File, metaclass=WithoutStub):
 
     is_template = True
 
+    def api_info(self) -> dict[str, Any]:
+        """Of several files a program sends what it uploaded, as objects: the plain component's schema refers to a
+        definition that is nowhere in an MCP tool, and Gradio turns addresses into files only where there is one."""
+        return {"type": "array", "items": UPLOADED} if self.file_count == "multiple" else super().api_info()
+
     def _process_single_file(self, f: FileData) -> NamedString:
         if self.file_types and not is_valid_file(f.path, self.file_types):
             raise gr.Error(f"Choose a file of one of these kinds: {', '.join(self.file_types)}.", print_exception=False)
         return NamedString(f.path)
+
+
+class JSONInput(gr.JSON, metaclass=WithoutStub):
+    """JSON whose schema is one: the plain component's {"type": {}} is refused by clients of MCP tools."""
+
+    is_template = True
+
+    def api_info(self) -> dict[str, Any]:
+        return {"description": "any valid json"}
 
 
 class AnyDropdown(gr.Dropdown, metaclass=WithoutStub):

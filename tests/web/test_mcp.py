@@ -17,37 +17,58 @@ pytest.importorskip("mcp")
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 
-CHOICE = {"labels": "cat, dog", "template": "a photo of a {}", "scoring": "softmax", "model": "embedded"}
+CAT = {"labels": "cat, dog", "model": "embedded"}
+UPLOADED = {"_type": "gradio.FileData"}
 
 
-async def ask(address, picture):
-    async with streamable_http_client(address) as (read, write, _), ClientSession(read, write) as session:
+def calls(path, address):
+    """What each tool is asked, beside its defaults, and a word of the kitten's, or the gallery's, answer."""
+    seen, kitten = {"image": f"{address}file={path}"}, {"path": path, "meta": UPLOADED}
+    return {
+        "classify": (seen | CAT, "'cat'"),
+        "classify_many": ({"files": [kitten]} | CAT, "cat"),
+        "answer_question": (seen | {"question": "What animal is this?"}, "cat"),
+        "segment": (seen | {"prompts": "a kitten, a bicycle", "anyway": False}, "kitten"),
+        "segment_like": (seen | {"example": seen["image"], "box": ""}, "like the example"),
+        "recall": ({}, "R@1"),
+        "search": ({"query": "a kitten with a ball of wool"}, "a ball of yarn"),
+        "describe": (seen, "kitten"),
+        "rerank": ({"query": "a kitten", "ranking_json": [{"id": "kitten-yarn-ball"}]}, "a ball of yarn"),
+        "caption_asif": (seen | {"removed": []}, "cat"),
+        "caption_magic": (seen | {"max_length": 8}, "cat"),
+        "caption_compare": (seen | {"files": [], "methods": ["ASIF"]}, "ASIF"),
+    }
+
+
+async def ask_all(address, asked):
+    async with streamable_http_client(f"{address}mcp/") as (read, write, _), ClientSession(read, write) as session:
         await session.initialize()
         tools = {tool.name: tool for tool in (await session.list_tools()).tools}
-        answer = await session.call_tool("classify", {"image": picture, **CHOICE})
-        return tools, answer
+        return tools, {name: await session.call_tool(name, sent) for name, (sent, _) in asked.items()}
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings(
     "ignore:This MCP server includes a tool that has a gr.State"
 )  # which programs leave as it is
-def test_every_public_endpoint_is_a_tool_and_answers(tmp_path):
+def test_every_public_endpoint_is_a_tool_and_answers(hub_cache, tmp_path):
     settings = Settings(port=free_port(), device="cpu", mcp=True, runs=tmp_path)
     lab = app.open_lab(settings)
     page = app.build(lab)
     page.launch(**app.launch_options(lab), prevent_thread_lock=True, quiet=True)
     try:
         public = [fn.api_name for fn in page.fns.values() if fn.api_visibility == "public"]
-        address = f"http://127.0.0.1:{settings.port}/gradio_api/mcp/"
+        address = f"http://127.0.0.1:{settings.port}/gradio_api/"
         with open(EXAMPLES_FOLDER / "kitten-yarn-ball.jpg", "rb") as file:
-            sent = httpx.post(f"http://127.0.0.1:{settings.port}/gradio_api/upload", files={"files": file})
-        picture = f"http://127.0.0.1:{settings.port}/gradio_api/file={sent.json()[0]}"
-        tools, answer = asyncio.run(ask(address, picture))
+            [path] = httpx.post(f"{address}upload", files={"files": file}).json()
+        asked = calls(path, address)
+        tools, answers = asyncio.run(ask_all(address, asked))
     finally:
         page.close()
-    assert len(tools) == len(public) > 10
+    assert sorted(tools) == sorted(asked)
+    assert len(tools) == len(public)
     assert all(tool.description for tool in tools.values())
-    assert not answer.isError, answer
-    scores, *_ = ast.literal_eval(answer.content[0].text)
-    assert scores["cat"] > 0.8
+    told = {name: " ".join(getattr(part, "text", "") for part in answer.content) for name, answer in answers.items()}
+    assert {name: told[name] for name, answer in answers.items() if answer.isError} == {}
+    assert {name: text[:300] for name, text in told.items() if asked[name][1] not in text} == {}
+    assert ast.literal_eval(told["classify"])[0]["cat"] > 0.8
