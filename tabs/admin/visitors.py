@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 import gradio as gr
 
 from core.errors import UserError
-from core.training import find_objective
+from core.training import all_objectives, find_objective
 from core.training.run_folder import FINISHED
 from core.training.supervisor.listing import Run
 from tabs._lab import Lab, bind
@@ -106,7 +106,7 @@ def _nothing(asked: str) -> tuple[str, str, str]:
 def _list(lab: Lab, finished: list[Run]) -> str:
     assert lab.runs is not None
     if not finished:
-        return _said(SAID.no_runs).runs  # type: ignore[no-any-return]
+        return f"{_said(SAID.no_runs).runs}{_trainable()}"
     data = [
         [
             link(run.name, f"?tab=admin&run={key(run)}"),
@@ -117,7 +117,14 @@ def _list(lab: Lab, finished: list[Run]) -> str:
         for run in finished
     ]
     listed = table(SAID.choose, [SAID.name, SAID.objective, SAID.result, SAID.data], data)
-    return f"<h2>{html.escape(SAID.runs)}</h2>{listed}"
+    return f"<h2>{html.escape(SAID.runs)}</h2>{listed}{_trainable()}"
+
+
+def _trainable() -> str:
+    """What a run can learn, of which data, and by which figure it is judged."""
+    data = [[html.escape(words) for words in (one.title, ", ".join(one.needs), one.metric)] for one in all_objectives()]
+    listed = table(SAID.trainable_about, [SAID.objective, SAID.each_example, SAID.judged_by], data)
+    return f"<h2>{html.escape(SAID.trainable)}</h2>{listed}"
 
 
 def _details(lab: Lab, run: Run) -> tuple[str, str, str]:
