@@ -123,7 +123,7 @@ def _list(lab: Lab, finished: list[Run]) -> str:
 def _trainable() -> str:
     """What a run can learn, of which data, and by which figure it is judged."""
     data = [[html.escape(words) for words in (one.title, ", ".join(one.needs), one.metric)] for one in all_objectives()]
-    listed = table(SAID.trainable_about, [SAID.objective, SAID.each_example, SAID.judged_by], data)
+    listed = table(SAID.trainable_about, [SAID.what, SAID.each_example, SAID.judged_by], data)
     return f"<h2>{html.escape(SAID.trainable)}</h2>{listed}"
 
 
