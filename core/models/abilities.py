@@ -3,8 +3,8 @@
 """What a model is to the lab: an adapter class with abilities, loaded from a folder of safetensors.
 
 n is the number of inputs and d a width of the model's own. Tensors come back as float32 on the CPU; pictures are in RGB. A
-`..._program` is plain `transformers` code that does the same as the method beside it, with the names that it is given. Younger
-abilities have files of their own beside this one: language_model.py (reads no picture), detector.py.
+`..._program` is plain `transformers` code that does the same as the method beside it, with the names that it is given. The
+ability of models that read no picture is in core/models/language_model.py.
 """
 
 from __future__ import annotations

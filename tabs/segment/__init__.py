@@ -27,7 +27,6 @@ from web.inputs import PhotoInput
 
 IDLE_S = 3600  # after which a visit's last result is cleared away
 SAID, COMMON = texts("segment"), texts("common")
-CAT = "a cat, a dog"
 EXAMPLES = [
     Example("kitten-yarn-ball.jpg", SAID.kitten, {"prompts": "a cat, a bird"}),  # one of which is not there
     Example("kitten-yarn-ball.jpg", SAID.wool, {"prompts": "a cat, a ball of wool"}),
@@ -46,7 +45,7 @@ def build(lab: Lab) -> None:
         with gr.Column(min_width=300, scale=2, elem_classes="inputs"):
             image = PhotoInput(label=COMMON.picture, height=240)
             source = gr.Textbox(visible="hidden")
-            prompts = gr.Textbox(CAT, label=SAID.prompts, info=SAID.prompts_hint, lines=2)
+            prompts = gr.Textbox("a cat, a dog", label=SAID.prompts, info=SAID.prompts_hint, lines=2)
             threshold = gr.Slider(0, 1, DEFAULT_THRESHOLD, step=0.01, label=SAID.threshold)
             with gr.Accordion(COMMON.options, open=False):
                 mode = gr.Radio(MODES, value=True, label=SAID.masks)

@@ -47,15 +47,14 @@ OUTLINE = """() => { const at = document.activeElement; if (!at || at === docume
   const drawn = getComputedStyle(at); return drawn.outlineStyle === 'none' ? 0 : parseFloat(drawn.outlineWidth) }"""
 MOVING = """() => document.getAnimations().filter(one => one.effect.getComputedTiming().endTime > 50)
   .map(one => [one.animationName || one.transitionProperty, one.effect.target?.className])"""
+# Puts the page in a theme; how many transitions that begins.
+DRESS = """dark => { document.body.classList.toggle('dark', dark);
+  return document.getAnimations().filter(one => one instanceof CSSTransition).length }"""
 EXCEPTIONS: dict[str, str] = {}  # rules of axe-core that Gradio's own markup breaks where nothing can mend it: why
 
 
-DRESS = """dark => { document.body.classList.toggle('dark', dark);
-  return document.getAnimations().filter(one => one instanceof CSSTransition).length }"""
-
-
 def dress(page, theme):
-    """Puts the page in a theme; how many transitions that begins."""
+    """See DRESS; waits until it is drawn."""
     began = page.evaluate(DRESS, theme == "dark")
     page.mouse.move(0, 0)
     page.wait_for_timeout(100)

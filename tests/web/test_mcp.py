@@ -22,21 +22,27 @@ UPLOADED = {"_type": "gradio.FileData"}
 
 
 def calls(path, address):
-    """What each tool is asked, beside its defaults, and a word of the kitten's, or the gallery's, answer."""
+    """What each tool is asked, beside its defaults, and what the answer about the kitten, or the gallery, has in it."""
     seen, kitten = {"image": f"{address}file={path}"}, {"path": path, "meta": UPLOADED}
     return {
-        "classify": (seen | CAT, "'cat'"),
-        "classify_many": ({"files": [kitten]} | CAT, "cat"),
-        "answer_question": (seen | {"question": "What animal is this?"}, "cat"),
-        "segment": (seen | {"prompts": "a kitten, a bicycle", "anyway": False}, "kitten"),
-        "segment_like": (seen | {"example": seen["image"], "box": ""}, "like the example"),
-        "recall": ({}, "R@1"),
-        "search": ({"query": "a kitten with a ball of wool"}, "a ball of yarn"),
-        "describe": (seen, "kitten"),
-        "rerank": ({"query": "a kitten", "ranking_json": [{"id": "kitten-yarn-ball"}]}, "a ball of yarn"),
-        "caption_asif": (seen | {"removed": []}, "cat"),
-        "caption_magic": (seen | {"max_length": 8}, "cat"),
-        "caption_compare": (seen | {"files": [], "methods": ["ASIF"]}, "ASIF"),
+        "classify": (seen | CAT, "[{'cat': 0.99"),
+        "classify_many": ({"files": [kitten]} | CAT, "[['cat', 0.99"),
+        "answer_question": (seen | {"question": "What animal is this?"}, "[{'cat': 0.9"),
+        "segment": (
+            seen | {"prompts": "a kitten, a bicycle", "anyway": False},
+            "['a bicycle', '0.0%', 'probably not in this picture']",
+        ),
+        "segment_like": (seen | {"example": seen["image"], "box": ""}, "[['like the example', '24.1%'"),
+        "recall": ({}, "['words to pictures', 0.439"),
+        "search": ({"query": "a kitten with a ball of wool"}, "[{'id': 'kitten-yarn-ball'"),
+        "describe": (seen, "[{'id': 'cat-"),
+        "rerank": (
+            {"query": "a kitten", "ranking_json": [{"id": "kitten-yarn-ball"}]},
+            "[{'id': 'kitten-yarn-ball', 'score'",
+        ),
+        "caption_asif": (seen | {"removed": []}, "['a black and white cat"),
+        "caption_magic": (seen | {"max_length": 8}, "['a cat"),
+        "caption_compare": (seen | {"files": [], "methods": ["ASIF"]}, "'ASIF', 'caption': 'a black and white cat"),
     }
 
 
