@@ -15,7 +15,7 @@ SAID = texts("admin")
 
 def build(lab: Lab, page: gr.Blocks) -> None:
     gr.Markdown(SAID.page_about, elem_classes="about")
-    with gr.Tabs(elem_classes="lab-tabs") as tabs:
+    with gr.Tabs(elem_id="run-tabs", elem_classes="lab-tabs") as tabs:
         with gr.Tab(SAID.start_tab, id="start", render_children=True):  # duplicating fills it while it is not shown
             panel = start.build(lab)
         with gr.Tab(SAID.watch_tab, id="watch", render_children=True):

@@ -38,6 +38,13 @@ REFRESH_S = 2.0  # seconds between two refreshes
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # Opened again, the page shows the run that it showed.
 REMEMBER = "(id) => { history.replaceState(null, '', id ? `?run=${encodeURIComponent(id)}` : location.pathname) }"
+# A tab that was clicked before this is answered must not be taken away. Gradio tells nothing of a click on the tab that is open.
+OPENING = """() => {
+  const tabs = document.querySelector("#run-tabs")
+  tabs.addEventListener("click", () => { tabs.dataset.picked = "yes" }, { once: true })
+  return [location.search]
+}"""
+PICKED = """(chosen) => [chosen, document.querySelector("#run-tabs").dataset.picked ?? ""]"""
 # Gradio's button downloads what it was given before it was clicked.
 DOWNLOAD = "(file) => { if (file) setTimeout(() => document.querySelector('#model-zip')?.click(), 200) }"
 
@@ -54,8 +61,8 @@ def build(lab: Lab, page: gr.Blocks, start: StartPanel, tabs: gr.Tabs) -> None:
     gr.on([outputs.chosen.change, outputs.others.change], inputs=choices, **on(show_run), **quiet)
     outputs.chosen.change(None, outputs.chosen, None, js=REMEMBER, **PRIVATE)
     query = gr.Textbox(visible="hidden")
-    opening = page.load(inputs=query, js="() => [location.search]", **on(open_page), **quiet)
-    opening.then(lambda chosen: _tab("watch" if chosen else "start"), outputs.chosen, tabs, **quiet, **PRIVATE)
+    opening = page.load(inputs=query, js=OPENING, **on(open_page), **quiet)
+    opening.then(_first_tab, [outputs.chosen, query], tabs, js=PICKED, **quiet, **PRIVATE)
     start.started.change(inputs=start.started, **on(list_runs), **quiet)
     start.started.change(lambda: _tab("watch"), None, tabs, **quiet, **PRIVATE)
     for button, handler in ((outputs.cancel, cancel_run), (outputs.resume, resume_run)):
@@ -134,6 +141,10 @@ def _lay_out(lab: Lab) -> tuple[Watch, _Take]:
 
 def _tab(name: str) -> gr.Tabs:
     return gr.Tabs(selected=name)
+
+
+def _first_tab(chosen: str | None, picked: str) -> Any:
+    return gr.skip() if picked else _tab("watch" if chosen else "start")
 
 
 def _duplicate(lab: Lab, start: StartPanel, tabs: gr.Tabs, wrong: gr.HTML) -> Callable[..., Any]:
