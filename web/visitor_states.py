@@ -5,27 +5,31 @@
 from __future__ import annotations
 
 import datetime
-from collections import OrderedDict
+from collections import ChainMap, OrderedDict
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 from gradio.state_holder import SessionState, StateHolder
 
-CAPACITY = 1000  # sessions remembered: each 20 to 60 kB, and what its gr.State components hold
+CAPACITY = 1000  # sessions remembered: each 10 to 40 kB, and what its gr.State components hold
 REMEMBERED_S = 3600  # after its page was closed
 
 
 class VisitorState(SessionState):
-    """A session without the copy of all components' settings and values that Gradio keeps for "deep links".
+    """A session without the copies that Gradio makes: of all components' settings and values, for "deep links", and of the lists of
+    components and functions.
 
-    The lab offers none. The copy takes 500 kB a session, and holds every answer's pictures.
-    `changed` tells whether anything is held that another session would not have.
+    The lab offers no deep links, and changes no list. The copies take 500 kB and 50 kB a session, and hold every answer's pictures;
+    of the components, only those are kept that this session has set otherwise. `changed` tells whether anything is held that another
+    session would not have.
     """
 
     def __init__(self, page: gr.Blocks) -> None:
         without_blocks: Any = SimpleNamespace(default_config=page.default_config, blocks={})  # nothing is copied
         super().__init__(without_blocks)
+        self.blocks_config.blocks = cast(Any, ChainMap({}, page.default_config.blocks))
+        self.blocks_config.fns = page.default_config.fns
         self.changed = False
 
     def __setitem__(self, key: int, value: Any) -> None:
