@@ -121,7 +121,8 @@ def _lay_out(lab: Lab) -> tuple[Watch, _Take]:
         table=table,
         chosen=chosen,
         others=others,
-        state=gr.State(""),
+        # In the page, not on the server: where an update is lost while tabs change, this is lost with it, and the next tick mends both.
+        state=gr.Textbox("", visible="hidden", label="state"),
         details=details,
         status=status,
         uses=uses,
