@@ -77,6 +77,8 @@ def test_the_first_screen_answers_by_itself_in_english(visit):
 
 def test_the_keyboard_alone_classifies_a_picture_of_ones_own(visit):
     page = visit(reduced_motion="reduce")
+    # Playwright intercepts choosers while somebody listens; from the very press on, that is sometimes too late.
+    page.on("filechooser", lambda chooser: None)
     opened(page, "start")
 
     def until_focused(element, most=60):
