@@ -12,7 +12,7 @@ from typing import Any, cast
 import gradio as gr
 from gradio.state_holder import SessionState, StateHolder
 
-CAPACITY = 1000  # sessions remembered: each 10 to 40 kB, and what its gr.State components hold
+CAPACITY = 1000  # sessions remembered: each 20 to 40 kB, and what its gr.State components hold
 REMEMBERED_S = 3600  # after its page was closed
 
 
@@ -26,8 +26,9 @@ class VisitorState(SessionState):
     """
 
     def __init__(self, page: gr.Blocks) -> None:
-        without_blocks: Any = SimpleNamespace(default_config=page.default_config, blocks={})  # nothing is copied
+        without_blocks: Any = SimpleNamespace(default_config=page.default_config, blocks={})  # no settings, no values
         super().__init__(without_blocks)
+        # What it did copy, the two lists, is let go at once.
         self.blocks_config.blocks = cast(Any, ChainMap({}, page.default_config.blocks))
         self.blocks_config.fns = page.default_config.fns
         self.changed = False

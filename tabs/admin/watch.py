@@ -38,7 +38,8 @@ REFRESH_S = 2.0  # seconds between two refreshes
 PRIVATE: dict[str, Any] = {"api_visibility": "private"}
 # Opened again, the page shows the run that it showed.
 REMEMBER = "(id) => { history.replaceState(null, '', id ? `?run=${encodeURIComponent(id)}` : location.pathname) }"
-# A tab that was clicked before this is answered must not be taken away. Gradio tells nothing of a click on the tab that is open.
+# Who has clicked a tab, or anything in it, before this is answered must not be taken elsewhere. Gradio tells nothing of a click on
+# the tab that is open.
 OPENING = """() => {
   const tabs = document.querySelector("#run-tabs")
   tabs.addEventListener("click", () => { tabs.dataset.picked = "yes" }, { once: true })

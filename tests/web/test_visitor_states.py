@@ -43,6 +43,26 @@ def test_calls_without_a_session_make_no_visitor_forget(small):
     assert f"call {3 * CAPACITY - 1}" in states
 
 
+def test_what_a_session_sets_is_its_own(small):
+    states, (text,) = small.state_holder, [n for n, block in small.blocks.items() if isinstance(block, gr.Textbox)]
+    states["one"][text] = changed = gr.Textbox("mine", render=False)
+    assert states["one"][text] is changed
+    assert states["another"][text] is small.blocks[text]
+
+
+def test_a_session_does_not_grow_with_the_page():
+    with Page() as page:
+        for _ in range(500):
+            gr.Textbox()
+    keep_small(page.state_holder)
+    page.state_holder["first"]
+    tracemalloc.start()
+    page.state_holder["visitor"]
+    kept = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert kept < 10_000  # its copy of the list of components alone was larger
+
+
 def test_the_number_of_sessions_is_bounded_whatever_they_hold(small, deleted):
     states, key = small.state_holder, state_of(small)
     for number in range(CAPACITY + 5):
